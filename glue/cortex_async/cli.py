@@ -1,0 +1,48 @@
+"""The command line: `cortex-async <command>` or `python -m cortex_async <command>`.
+
+A command is a module with `add_arguments(parser)` and `run(args) -> int`; only the one that is called gets
+imported, so that the dispatcher never pays for what `local` needs.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from cortex_async import __version__
+from cortex_async.errors import CortexError
+
+COMMANDS = {
+    "gateway": ("cortex_async.gateway.command", "accept requests over HTTP and answer for their results"),
+    "dispatcher": ("cortex_async.dispatcher.command", "feed queued requests to the pod's web server"),
+    "provision": ("cortex_async.provision", "create the queues and the bucket's lifecycle rule"),
+    "local": ("cortex_async.local.command", "run a values file on this machine, without a cluster"),
+}
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    return "commands:\n" + "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed for a reason it printed, 2 wrong usage."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    top = argparse.ArgumentParser(
+        prog="cortex-async", epilog=_overview(), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    top.add_argument("--version", action="version", version=os.environ.get("CORTEX_VERSION", __version__))
+    top.add_argument("command", choices=COMMANDS, metavar="command")
+    chosen = top.parse_args(words[:1]).command
+    module_name, summary = COMMANDS[chosen]
+    module = importlib.import_module(module_name)
+    parser = argparse.ArgumentParser(prog=f"cortex-async {chosen}", description=f"{module.__doc__ or summary}")
+    module.add_arguments(parser)
+    args = parser.parse_args(words[1:])
+    try:
+        return int(module.run(args))
+    except CortexError as error:
+        print(f"cortex-async {chosen}: {error}", file=sys.stderr)
+        return 1
