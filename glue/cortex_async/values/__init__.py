@@ -1,0 +1,125 @@
+"""Checks a values file against the chart's schema, and says what is wrong with it in the user's terms.
+
+Helm checks the file *merged over the chart's defaults*; so does this, and then points back into the file.
+Rules between fields are in the chart's templates, not in the schema: `helm template` reports those.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema.validators import validator_for
+
+from cortex_async.errors import CortexError
+from cortex_async.values.document import Document, DocumentError, FieldPath, Position, read_document
+from cortex_async.values.explain import explain
+
+__all__ = [
+    "ChartNotFoundError",
+    "Finding",
+    "ValuesError",
+    "check_values",
+    "field_path",
+    "find_chart",
+    "merge",
+]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem of a values file; line and column count from 1, None when the whole file is meant."""
+
+    path: str
+    line: int | None
+    column: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ValuesError(CortexError):
+    """The values file is wrong; `findings` holds every problem found."""
+
+    def __init__(self, file: Path, findings: list[Finding]) -> None:
+        self.file = file
+        self.findings = findings
+        count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
+        lines = [f"{_place(file, finding)}: {finding}" for finding in findings]
+        super().__init__("\n  ".join([f"{count} in the values file", *lines]))
+
+
+class ChartNotFoundError(CortexError):
+    """There is no chart where it was looked for."""
+
+
+def find_chart(folder: Path | None = None) -> Path:
+    """Return the chart's folder: the one given, else that of the source checkout this module belongs to."""
+    chart = folder or Path(__file__).resolve().parents[3] / "charts" / "cortex-async"
+    for name in ("Chart.yaml", "values.yaml", "values.schema.json"):
+        if not (chart / name).is_file():
+            hint = "name the chart's folder by --chart" if folder is None else "it is not a cortex-async chart"
+            raise ChartNotFoundError(f"there is no {name} in {chart}; {hint}")
+    return chart
+
+
+def check_values(file: Path, chart: Path, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
+    """Return what is wrong with a values file, in the file's order; nothing when it is right.
+
+    `overlay` is what the caller sets over the file, as `helm --set` would. Raises `ChartNotFoundError`.
+    """
+    chart = find_chart(chart)
+    try:
+        document = read_document(file)
+    except DocumentError as error:
+        return [_finding(path, position, message) for path, position, message in error.problems]
+    defaults = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8")) or {}
+    schema = json.loads((chart / "values.schema.json").read_text(encoding="utf-8"))
+    values = merge(merge(overlay or {}, document.values, keep_nulls=True), defaults)
+    errors = validator_for(schema)(schema).iter_errors(values)
+    findings = [_located(document, problem.path, problem.message) for problem in explain(errors)]
+    return sorted(findings, key=lambda finding: (finding.line or 0, finding.column or 0))
+
+
+def merge(over: Mapping[str, Any], under: Mapping[str, Any], *, keep_nulls: bool = False) -> dict[str, Any]:
+    """Lay values over defaults as Helm does: maps merge, all else replaces, null removes a default."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = under.get(key)
+        if value is None and key in under and not keep_nulls:
+            del merged[key]
+        elif isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = merge(value, below, keep_nulls=keep_nulls)
+        else:
+            merged[key] = value
+    return merged
+
+
+def field_path(path: FieldPath) -> str:
+    """Return a path as it is written in messages: `pod.containers[0].image`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part.replace("_", "").replace("-", "").isalnum():
+            text += f".{part}" if text else part
+        else:
+            text += f"[{json.dumps(part)}]"
+    return text
+
+
+def _located(document: Document, path: FieldPath, message: str) -> Finding:
+    return _finding(path, document.position(path), message)
+
+
+def _finding(path: FieldPath, position: Position | None, message: str) -> Finding:
+    line, column = (position.line, position.column) if position else (None, None)
+    return Finding(field_path(path), line, column, message)
+
+
+def _place(file: Path, finding: Finding) -> str:
+    place = [str(file), *(str(part) for part in (finding.line, finding.column) if part is not None)]
+    return ":".join(place)

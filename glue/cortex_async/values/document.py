@@ -1,0 +1,200 @@
+"""A YAML file as Helm reads it, with the position of every field.
+
+Helm's reader and PyYAML's differ in a few scalars: Helm knows neither timestamps nor base-60 numbers, reads
+`1e3` as a number, and turns every key into text. A key written twice is an error here, as it is for Helm.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FieldPath = tuple[str | int, ...]
+"""Where a field is: keys and list indices, from the root."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a text file; line and column count from 1."""
+
+    line: int
+    column: int
+
+
+class DocumentError(Exception):
+    """The file is not one YAML mapping; `problems` holds every reason found."""
+
+    def __init__(self, problems: list[tuple[FieldPath, Position | None, str]]) -> None:
+        super().__init__("; ".join(message for _, _, message in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Document:
+    """The values of a file, and where each field stands in it."""
+
+    values: dict[str, Any]
+    positions: dict[FieldPath, Position] = field(repr=False)
+
+    def position(self, path: FieldPath) -> Position:
+        """Return where a field stands, or, for one that is not in the file, its nearest parent."""
+        while path not in self.positions:
+            path = path[:-1]
+        return self.positions[path]
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the scalars of Helm's."""
+
+
+_SCALARS = {
+    "tag:yaml.org,2002:int": (
+        r"[-+]?(0b[01_]+|0o?[0-7_]+|(?:0|[1-9][0-9_]*)|0x[0-9a-fA-F_]+)",
+        "-+0123456789",
+    ),
+    "tag:yaml.org,2002:float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+}
+_REPLACED = {*_SCALARS, "tag:yaml.org,2002:timestamp"}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, (_pattern, _first) in _SCALARS.items():
+    _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
+
+
+def read_document(file: Path) -> Document:
+    """Read a values file; raises `DocumentError`."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise _problem(f"no such file: {file}") from error
+    except IsADirectoryError as error:
+        raise _problem("expected a values file, got a directory; name the file in it") from error
+    except UnicodeDecodeError as error:
+        raise _problem(f"expected UTF-8 text, got the byte {error.object[error.start]:#04x}") from error
+    except OSError as error:
+        raise _problem(f"cannot be read: {error.strerror}") from error
+    return parse_document(text)
+
+
+def parse_document(text: str) -> Document:
+    """Read the text of a values file; raises `DocumentError`."""
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:
+        raise _syntax_problem(error) from error
+    try:
+        root = loader.get_single_node()
+        builder = _Builder(loader)
+        values = builder.build(root, ()) if root is not None else {}
+    except yaml.YAMLError as error:
+        raise _syntax_problem(error) from error
+    finally:
+        loader.dispose()
+    if builder.problems:
+        raise DocumentError(builder.problems)
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise _problem(_not_a_mapping(values), Position(1, 1))
+    return Document(values, {(): Position(1, 1)} | builder.positions)
+
+
+class _Builder:
+    """Turns YAML nodes into plain values; gathers positions and problems on the way."""
+
+    def __init__(self, loader: _Loader) -> None:
+        self.loader = loader
+        self.positions: dict[FieldPath, Position] = {}
+        self.problems: list[tuple[FieldPath, Position | None, str]] = []
+        self._open: set[int] = set()
+
+    def build(self, node: yaml.Node, path: FieldPath) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        if id(node) in self._open:
+            self.problems.append((path, _start(node), "an alias contains itself"))
+            return None
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self._entry(item, item, (*path, index)) for index, item in enumerate(node.value)]
+            return self._mapping(node, path)
+        finally:
+            self._open.discard(id(node))
+
+    def _entry(self, at: yaml.Node, value: yaml.Node, path: FieldPath) -> Any:
+        self.positions[path] = _start(at)
+        return self.build(value, path)
+
+    def _mapping(self, node: yaml.Node, path: FieldPath) -> dict[str, Any]:
+        own: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                for source in _merge_sources(value_node):
+                    merged = self.build(source, path) | merged
+                continue
+            key = self._key(key_node)
+            here = (*path, key)
+            if key in own:
+                first = self.positions[here].line
+                self.problems.append((here, _start(key_node), f"written twice; the first is in line {first}"))
+                continue
+            own[key] = self._entry(key_node, value_node, here)
+        return merged | own
+
+    def _key(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be text", node.start_mark)
+        value = self._scalar(node, ())
+        return str(value).lower() if isinstance(value, bool) else str(node.value)
+
+    def _scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
+        try:
+            return self.loader.construct_object(node)
+        except (ValueError, KeyError, IndexError) as error:
+            kind = node.tag.rpartition(":")[2]
+            self.problems.append((path, _start(node), f"expected {kind}, got {node.value!r} ({error})"))
+            return None
+
+
+def _merge_sources(node: yaml.Node) -> Iterator[yaml.Node]:
+    sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    for source in sources:
+        if not isinstance(source, yaml.MappingNode):
+            raise yaml.constructor.ConstructorError(None, None, "`<<` must name a mapping", source.start_mark)
+        yield source
+
+
+def _not_a_mapping(values: Any) -> str:
+    if isinstance(values, list):
+        return (
+            "expected fields such as `pod:`, got a list; to use a list of Cortex APIs, "
+            "put each entry of kind AsyncAPI into a file of its own"
+        )
+    return f"expected fields such as `pod:`, got {values!r}"
+
+
+def _start(node: yaml.Node) -> Position:
+    return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _problem(message: str, position: Position | None = None) -> DocumentError:
+    return DocumentError([((), position, message)])
+
+
+def _syntax_problem(error: yaml.YAMLError) -> DocumentError:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    position = Position(mark.line + 1, mark.column + 1) if mark else None
+    parts = [getattr(error, "context", None), getattr(error, "problem", None)]
+    text = ", ".join(str(part) for part in parts if part) or str(error).splitlines()[0]
+    hint = "; YAML indents with spaces, not tabs" if "'\\t'" in text else ""
+    return _problem(f"not valid YAML: {text}{hint}", position)
