@@ -25,8 +25,8 @@ async def load_model(app: web.Application) -> AsyncIterator[None]:
 
 
 async def healthz(request: web.Request) -> web.Response:
-    languages = list(request.app[MODEL])
-    return web.json_response({"languages": languages}, status=200 if languages else 503)
+    loaded = request.app[MODEL]
+    return web.json_response({"languages": list(loaded)}, status=200 if loaded else 503)
 
 
 async def identify(request: web.Request) -> web.Response:

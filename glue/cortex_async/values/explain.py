@@ -152,8 +152,12 @@ def _sentence(error: ValidationError) -> str:
         return f"{text}; did you mean `{nearest}`?" if nearest else text
     if error.validator == "type" and "string" in _as_list(rule) and _is_plain(error.instance):
         return f"{text}; put it in quotes"
-    if error.validator in {"pattern", "not"} and (meaning := _description(error)):
-        return f"{text} ({meaning.rstrip('.')})"
+    meaning = _description(error)
+    if error.validator == "not" and meaning:
+        return f"{text} ({meaning})"
+    if error.validator == "pattern" and meaning and rule not in _PATTERNS:
+        came = show(error.instance)
+        return f"{text} ({meaning})" if len(rule) < _SHOWN else f"expected: {meaning}; got {came}"
     return text
 
 
@@ -164,7 +168,7 @@ def _expected(error: ValidationError) -> str:
 
 def _description(error: ValidationError) -> str:
     schema: Any = error.schema
-    return str(schema.get("description", ""))
+    return str(schema.get("description", "")).rstrip(".")
 
 
 def _forbidden(schema: Mapping[str, Any]) -> str:
