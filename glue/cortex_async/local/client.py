@@ -1,0 +1,151 @@
+"""Local mode's own client of the gateway and the dispatcher."""
+
+import asyncio
+import json
+import mimetypes
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+
+from cortex_async.errors import CortexError
+
+_FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 0.5
+
+T = TypeVar("T")
+
+
+class RequestError(CortexError):
+    """The gateway did not take the request, or lost it."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """The body of a request and what it is."""
+
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a request ended: its status and the exact JSON text of its result."""
+
+    status: str
+    result: str
+
+
+def read_payload(argument: str, content_type: str | None) -> Payload:
+    """Return the payload that `--once` names: the text itself, `@file`, or `-` for standard input."""
+    try:
+        if argument == "-":
+            body = sys.stdin.buffer.read()
+        elif argument.startswith("@"):
+            body = Path(argument[1:]).read_bytes()
+        else:
+            body = argument.encode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise RequestError(f"the payload {argument} cannot be read: {error.strerror}") from error
+    guess = mimetypes.guess_type(argument)[0] if argument.startswith("@") else None
+    return Payload(body, content_type or guess or _guess_type(body))
+
+
+async def wait_until_answers(session: aiohttp.ClientSession, url: str) -> None:
+    """Wait until something answers HTTP at the URL, whatever it says."""
+
+    async def look() -> bool | None:
+        async with session.get(url) as answer:
+            await answer.read()
+            return True
+
+    await _until(look)
+
+
+async def wait_until_ready(session: aiohttp.ClientSession, url: str, seen: list[str]) -> None:
+    """Wait until a `/readyz` answers 200; `seen` is kept to what it last said it waits for."""
+
+    async def look() -> bool | None:
+        async with session.get(url) as answer:
+            if answer.status == 200:
+                return True
+            said = await answer.json(content_type=None)
+            seen[:] = [str(each) for each in said.get("waiting_for", ())]
+            return None
+
+    await _until(look)
+
+
+async def submit(session: aiohttp.ClientSession, url: str, payload: Payload) -> str:
+    """Submit a request and return its id."""
+    headers = {"Content-Type": payload.content_type}
+    async with session.post(url, data=payload.body, headers=headers) as answer:
+        text = await answer.text(errors="replace")
+        if answer.status != 200:
+            raise RequestError(f"the gateway did not take the request: {answer.status} {text.strip()}")
+        return str(json.loads(text)["id"])
+
+
+async def wait_for_result(session: aiohttp.ClientSession, url: str) -> Outcome:
+    """Wait until the request at the URL is completed or failed."""
+
+    async def look() -> Outcome | None:
+        async with session.get(url) as answer:
+            text = await answer.text(errors="replace")
+        if answer.status >= 500:
+            return None
+        if answer.status != 200:
+            raise RequestError(f"the gateway does not know the request: {answer.status} {text.strip()}")
+        fields = raw_fields(text)
+        status = json.loads(fields["status"])
+        return Outcome(status, fields.get("result", "null")) if status in {"completed", "failed"} else None
+
+    return await _until(look)
+
+
+def raw_fields(text: str) -> Mapping[str, str]:
+    """Return the fields of a JSON object as the text each was written in, so that no digit of a number is lost."""
+    decoder = json.JSONDecoder()
+    fields: dict[str, str] = {}
+    at = _skip(text, text.index("{") + 1)
+    while text[at] != "}":
+        key, at = decoder.raw_decode(text, at)
+        start = _skip(text, _skip(text, at) + 1)
+        _, end = decoder.raw_decode(text, start)
+        fields[key] = text[start:end]
+        at = _skip(text, end)
+        at = _skip(text, at + 1) if text[at] == "," else at
+    return fields
+
+
+def _skip(text: str, at: int) -> int:
+    while text[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+async def _until(look: Callable[[], Awaitable[T | None]]) -> T:
+    """Look until something is found, a little less often each time; what does not answer is looked at again."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        with suppress(aiohttp.ClientError, TimeoutError):
+            if (found := await look()) is not None:
+                return found
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.3, _LONGEST_PAUSE_SECONDS)
+
+
+def _guess_type(body: bytes) -> str:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return "application/octet-stream"
+    try:
+        json.loads(text)
+    except ValueError:
+        return "text/plain; charset=utf-8"
+    return "application/json"

@@ -1,0 +1,43 @@
+"""What local mode prints: every line under the name of the process that wrote it."""
+
+import os
+from collections.abc import Callable
+from typing import TextIO
+
+_COLOURS = (36, 32, 33, 35, 34, 96)  # ANSI foregrounds that are readable on dark and on light
+
+
+class Output:
+    """Prints lines as `name      | text`, in colour on a terminal.
+
+    When the reader goes away (`| head`), `on_closed` is called once and the rest is dropped.
+    """
+
+    def __init__(self, stream: TextIO, names: list[str], on_closed: Callable[[], None]) -> None:
+        self._stream = stream
+        self._width = max(map(len, names))
+        colour = stream.isatty() and "NO_COLOR" not in os.environ
+        codes = {name: _COLOURS[index % len(_COLOURS)] for index, name in enumerate(names)}
+        self._codes = codes if colour else {}
+        self._on_closed = on_closed
+        self._closed = False
+
+    def line(self, name: str, text: str) -> None:
+        """Print one line of a process."""
+        label = f"{name:<{self._width}} |"
+        code = self._codes.get(name)
+        self._write(f"\x1b[{code}m{label}\x1b[0m {text}\n" if code else f"{label} {text}\n")
+
+    def plain(self, text: str) -> None:
+        """Print a line that belongs to no process."""
+        self._write(text + "\n")
+
+    def _write(self, text: str) -> None:
+        if self._closed:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError:
+            self._closed = True
+            self._on_closed()

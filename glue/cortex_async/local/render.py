@@ -1,0 +1,135 @@
+"""Takes what local mode runs out of the chart, rendered by the real helm."""
+
+import base64
+import json
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cortex_async import __version__, helm
+from cortex_async.errors import CortexError
+
+_GLUE_CONTAINERS = {"dispatcher", "gateway", "proxy", "dequeuer"}
+"""Names that no container of a user may have."""
+
+
+class RenderError(CortexError):
+    """Helm refused the values, or the chart has something that local mode cannot run."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """A user's container as a process: what it runs and the environment the chart gives it."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Release:
+    """What of a rendered chart local mode uses."""
+
+    api: dict[str, Any]
+    cli_yaml: str
+    version: str
+    containers: Sequence[Container]
+
+
+def render(file: Path, chart: Path, overlay: Mapping[str, Any], settings: Sequence[str]) -> Release:
+    """Render the chart with a values file, the overlay over it and `--set` settings over that."""
+    program = helm.locate()
+    argv = [str(program), "template", release_name(file), str(chart), "--values", str(file), "--values", "-"]
+    for setting in settings:
+        argv += ["--set", setting]
+    done = subprocess.run(  # noqa: S603 (helm, without a shell)
+        argv, input=json.dumps(overlay), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise RenderError(f"helm refuses {file}: {helm_message(done.stderr)}")
+    return read_release([each for each in yaml.safe_load_all(done.stdout) if each])
+
+
+def release_name(file: Path) -> str:
+    """Return the release's name, which is the API's when the file has no `name`: the folder's, if it can be."""
+    folder = file.resolve().parent.name
+    return folder if re.fullmatch(r"[a-z]([-a-z0-9]{0,40}[a-z0-9])?", folder) else "local"
+
+
+def helm_message(stderr: str) -> str:
+    """Return what helm has against the values, without what it says about its own templates."""
+    text = re.sub(r"^(WARNING|level=|coalesce\.go).*\n?", "", stderr, flags=re.MULTILINE).strip()
+    text = re.sub(r"\n*Use --debug flag to render out invalid YAML\s*$", "", text)
+    text = re.sub(r"^Error: ", "", text)
+    *_, message = re.split(r"execution error at \([^)]*\): ", text)
+    return re.sub(r"^.*error calling fail: ", "", message, flags=re.DOTALL)
+
+
+def read_release(objects: Sequence[Mapping[str, Any]]) -> Release:
+    """Pick what local mode uses out of a chart's objects."""
+    api = json.loads(_data(objects, "ConfigMap", "api.json"))
+    pod = _pod_with(objects, "dispatcher")
+    containers = [each for each in pod["containers"] if each["name"] not in _GLUE_CONTAINERS]
+    versions = [environment(each).get("CORTEX_VERSION") for each in containers]
+    return Release(
+        api=api,
+        cli_yaml=_data(objects, "Secret", "cli.yaml"),
+        version=next(filter(None, versions), __version__),
+        containers=[_container(each) for each in containers],
+    )
+
+
+def environment(container: Mapping[str, Any]) -> dict[str, str]:
+    """Return a container's variables, each expanded by those before it, without those taken from elsewhere."""
+    env: dict[str, str] = {}
+    for variable in container.get("env") or ():
+        if "valueFrom" not in variable:
+            env[variable["name"]] = expand(str(variable.get("value") or ""), env)
+    return env
+
+
+def expand(text: str, env: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` as Kubernetes does: `$$` is one `$`, and the name of no variable is left as it stands."""
+
+    def replace(match: re.Match[str]) -> str:
+        return "$" if match[1] == "$" else env.get(match[2], match[0])
+
+    return re.sub(r"\$(\$|\(([^)]*)\))", replace, text)
+
+
+def _container(container: Mapping[str, Any]) -> Container:
+    name = str(container["name"])
+    if not container.get("command"):
+        raise RenderError(
+            f"container {name} has no `command`: local mode pulls no image, so it cannot know the image's own; "
+            f"give the container a command, such as [python, server.py]"
+        )
+    env = environment(container)
+    words = [*container["command"], *(container.get("args") or ())]
+    return Container(name, [expand(str(word), env) for word in words], env)
+
+
+def _data(objects: Sequence[Mapping[str, Any]], kind: str, key: str) -> str:
+    for each in objects:
+        if each["kind"] != kind:
+            continue
+        if key in (each.get("stringData") or {}):
+            return str(each["stringData"][key])
+        if key in (each.get("data") or {}):
+            text = str(each["data"][key])
+            return base64.b64decode(text).decode() if kind == "Secret" else text
+    raise RenderError(f"the chart renders no {kind} with {key}; is it a cortex-async chart of this version?")
+
+
+def _pod_with(objects: Sequence[Mapping[str, Any]], container: str) -> Mapping[str, Any]:
+    for each in objects:
+        if each["kind"] == "Deployment":
+            pod: Mapping[str, Any] = each["spec"]["template"]["spec"]
+            if any(one["name"] == container for one in pod["containers"]):
+                return pod
+    raise RenderError(f"the chart renders no Deployment with a container called {container}")
