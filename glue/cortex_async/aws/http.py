@@ -1,0 +1,215 @@
+"""One signed HTTP call, retried until it succeeds, is refused, or the caller's patience ends."""
+
+import asyncio
+import email.utils
+import io
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from cortex_async.aws.credentials import Credentials
+from cortex_async.aws.retry import Retry, decide, delay_seconds
+from cortex_async.aws.signing import Signer
+from cortex_async.config import AwsConfig
+from cortex_async.errors import AwsRefused, AwsUnavailable, CredentialsError, ObjectExists, ObjectMissing
+
+log = logging.getLogger(__name__)
+
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 30.0
+_WRITTEN_AT_ONCE = 2**20
+_SKEW_WORTH_MENDING_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a service; `path` and `query` are percent-encoded, header names lower-case."""
+
+    operation: str
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] | None = None
+    body: bytes = b""
+    read_seconds: float = _READ_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success, read to its end."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+
+class AwsSession:
+    """The connections and credentials that all services of one process share."""
+
+    def __init__(self, config: AwsConfig) -> None:
+        self.config = config
+        self.credentials = Credentials()
+        self.clock_offset = 0.0  # seconds to add to this machine's clock, learnt from refusals
+        self.http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=50),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            trust_env=True,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.http.close()
+
+    def endpoint(self, service: str) -> str | None:
+        """The base URL given for `service`, by configuration or AWS's environment variables; None for AWS."""
+        variables = (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
+        named = self.config.endpoint_url or next(filter(None, map(os.environ.get, variables)), None)
+        return named.rstrip("/") if named else None
+
+
+class Service:
+    """Signs and sends calls to one base URL."""
+
+    def __init__(self, session: AwsSession, name: str, base_url: str) -> None:
+        self._session = session
+        self._base = base_url
+        parts = urlsplit(base_url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._base_path = parts.path
+        self._host = parts.netloc
+        self._signer = Signer(name, session.config.region)
+
+    async def send(self, call: Call, patience: float | None) -> Answer:
+        """Send until there is a success; `patience` is in seconds, None for ever, 0 for a single try.
+
+        Raises AwsRefused, or AwsUnavailable once the patience has ended.
+        """
+        async with await self._retrying(call, patience, read=True) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def open(self, call: Call, patience: float | None) -> aiohttp.ClientResponse:
+        """Like `send`, but the body is left for the caller to read, who closes the response (`async with`)."""
+        return await self._retrying(call, patience, read=False)
+
+    async def _retrying(self, call: Call, patience: float | None, *, read: bool) -> aiohttp.ClientResponse:
+        loop = asyncio.get_running_loop()
+        give_up = None if patience is None else loop.time() + patience
+        failures = 0
+        while True:
+            try:
+                response = await self._once(call, read=read)
+                if response.status < 300:
+                    return response
+                problem: AwsRefused | AwsUnavailable = await self._examine(call, response)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                problem = AwsUnavailable(call.operation, _describe(error, self._base))
+            except CredentialsError as error:
+                problem = AwsUnavailable(call.operation, str(error))
+            if isinstance(problem, AwsRefused):
+                raise problem
+            wait = delay_seconds(failures)
+            failures += 1
+            if give_up is not None and loop.time() + wait >= give_up:
+                raise problem
+            log.info("retrying a call to AWS", extra={"reason": str(problem), "failures": failures})
+            await asyncio.sleep(wait)
+
+    async def _once(self, call: Call, *, read: bool) -> aiohttp.ClientResponse:
+        session = self._session
+        keys = await session.credentials.current()
+        path = self._base_path + call.path
+        headers = self._signer.sign(
+            call.method,
+            path,
+            call.query,
+            {"host": self._host, **(call.headers or {})},
+            call.body,
+            keys,
+            time.time() + session.clock_offset,
+        )
+        url = f"{self._origin}{path}?{call.query}" if call.query else self._origin + path
+        response = await session.http.request(
+            call.method,
+            URL(url, encoded=True),
+            headers=headers,
+            # aiohttp writes large bytes in one go, which would hold up the event loop; a file it writes in pieces
+            data=call.body if len(call.body) < _WRITTEN_AT_ONCE else io.BytesIO(call.body),
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=call.read_seconds),
+        )
+        if read or response.status >= 300:
+            try:
+                await response.read()
+            except BaseException:
+                response.close()
+                raise
+        return response
+
+    async def _examine(self, call: Call, response: aiohttp.ClientResponse) -> AwsRefused | AwsUnavailable:
+        code, message = _error_of(await response.read())
+        match decide(response.status, code):
+            case Retry.NEW_CREDENTIALS:
+                self._session.credentials.expired()
+            case Retry.NEW_CLOCK if not self._mend_clock(response.headers.get("Date")):
+                return _refusal(call, response.status, code, message)
+            case Retry.NEVER:
+                return _refusal(call, response.status, code, message)
+        return AwsUnavailable(call.operation, f"{code or 'no error code'} (HTTP {response.status}): {message}")
+
+    def _mend_clock(self, date: str | None) -> bool:
+        """Take the server's time for ours; False when it is no news: the refusal has another reason."""
+        try:
+            offset = email.utils.parsedate_to_datetime(date or "").timestamp() - time.time()
+        except ValueError:
+            return False
+        if abs(offset - self._session.clock_offset) < _SKEW_WORTH_MENDING_SECONDS:
+            return False
+        log.warning("this machine's clock differs from that of AWS", extra={"seconds": round(offset)})
+        self._session.clock_offset = offset
+        return True
+
+
+def _describe(error: BaseException, base_url: str) -> str:
+    what = str(error) or type(error).__name__
+    return f"no answer from {base_url}: {what}"
+
+
+def _refusal(call: Call, status: int, code: str, message: str) -> AwsRefused:
+    kind = AwsRefused
+    if call.operation in ("GetObject", "HeadObject") and (code == "NoSuchKey" or (status == 404 and not code)):
+        kind = ObjectMissing
+    elif status == 412:
+        kind = ObjectExists
+    return kind(call.operation, status, code or f"HTTP{status}", message)
+
+
+def _error_of(body: bytes) -> tuple[str, str]:
+    """The service's error code and message: JSON from SQS, XML from S3, nothing after a HEAD."""
+    text = body.decode("utf-8", "replace")
+    if text.startswith("{"):
+        try:
+            document = json.loads(text)
+        except ValueError:
+            return "", text[:200]
+        code = str(document.get("__type", "")).rpartition("#")[2]
+        return code, str(document.get("message") or document.get("Message") or "")
+    code_found = re.search(r"<Code>([^<]*)</Code>", text)
+    message_found = re.search(r"<Message>([^<]*)</Message>", text)
+    return code_found[1] if code_found else "", message_found[1] if message_found else ""

@@ -1,0 +1,119 @@
+"""The S3 operations the project needs, as plain REST (Amazon S3 API reference, 2006-03-01)."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+import aiohttp
+
+from cortex_async.aws.endpoints import aws_endpoint
+from cortex_async.aws.http import Answer, AwsSession, Call, Service
+from cortex_async.errors import AwsError, AwsRefused, AwsUnavailable
+
+PART_BYTES = 5 * 1024 * 1024  # the smallest that S3 takes for a part that is not the last
+MAX_PARTS = 10_000
+META = "x-amz-meta-"
+
+
+class S3:
+    """One bucket. `patience` is in seconds, as in `Service.send`; keys are plain text, quoted here."""
+
+    def __init__(self, session: AwsSession, bucket: str) -> None:
+        region = session.config.region
+        base = session.endpoint("s3")
+        if base is not None or "." in bucket:  # a dot would not match the certificate's wildcard
+            self._service = Service(session, "s3", base or aws_endpoint("s3", region))
+            self._root = f"/{bucket}/"
+        else:
+            endpoint = aws_endpoint("s3", region)
+            self._service = Service(session, "s3", endpoint.replace("://", f"://{bucket}."))
+            self._root = "/"
+
+    async def put(
+        self, key: str, body: bytes, headers: Mapping[str, str], patience: float | None, *, once: bool = False
+    ) -> None:
+        """PutObject; with `once` raises ObjectExists when the key is taken."""
+        extra = {"if-none-match": "*"} if once else {}
+        await self.send("PutObject", "PUT", key, {**headers, **extra}, body, patience)
+
+    async def open(self, key: str, patience: float | None, start: int = 0) -> aiohttp.ClientResponse:
+        """GetObject from byte `start` on, its body unread, for `async with`; raises ObjectMissing."""
+        headers = {"range": f"bytes={start}-"} if start else {}
+        return await self._service.open(Call("GetObject", "GET", self._path(key), "", headers), patience)
+
+    async def head(self, key: str, patience: float | None) -> Mapping[str, str]:
+        """HeadObject: the object's headers; raises ObjectMissing."""
+        return (await self.send("HeadObject", "HEAD", key, {}, b"", patience)).headers
+
+    async def delete(self, key: str, patience: float | None) -> None:
+        """DeleteObject; a key that is not there is no error."""
+        await self.send("DeleteObject", "DELETE", key, {}, b"", patience)
+
+    async def begin_upload(self, key: str, headers: Mapping[str, str], patience: float | None) -> "Upload":
+        """CreateMultipartUpload."""
+        answer = await self.send("CreateMultipartUpload", "POST", key, headers, b"", patience, "uploads=")
+        found = re.search(rb"<UploadId>([^<]+)</UploadId>", answer.body)
+        if found is None:
+            raise AwsUnavailable("CreateMultipartUpload", "the answer holds no upload id")
+        return Upload(self, key, found[1].decode())
+
+    async def send(
+        self,
+        operation: str,
+        method: str,
+        key: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        patience: float | None,
+        query: str = "",
+    ) -> Answer:
+        """Send one call about `key`; `query` is percent-encoded and sorted."""
+        call = Call(operation, method, self._path(key), query, headers, body)
+        return await self._service.send(call, patience)
+
+    def _path(self, key: str) -> str:
+        return self._root + quote(key, safe="/-_.~")
+
+
+class Upload:
+    """A multipart upload: add parts in turn (5 MiB each but the last), then `complete` or `abort`."""
+
+    def __init__(self, bucket: S3, key: str, upload_id: str) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._id = quote(upload_id, safe="-_.~")
+        self._etags: list[str] = []
+
+    async def add(self, part: bytes, patience: float | None) -> None:
+        """UploadPart."""
+        query = f"partNumber={len(self._etags) + 1}&uploadId={self._id}"
+        answer = await self._bucket.send("UploadPart", "PUT", self._key, {}, part, patience, query)
+        self._etags.append(answer.headers["ETag"])
+
+    async def complete(self, patience: float | None, *, once: bool = False) -> None:
+        """CompleteMultipartUpload; with `once` raises ObjectExists when the key is taken."""
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
+            for number, etag in enumerate(self._etags, 1)
+        )
+        body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+        headers = {"if-none-match": "*"} if once else {}
+        operation = "CompleteMultipartUpload"
+        query = f"uploadId={self._id}"
+        try:
+            answer = await self._bucket.send(operation, "POST", self._key, headers, body, patience, query)
+        except AwsRefused as error:
+            if error.code != "NoSuchUpload":
+                raise
+            await self._bucket.head(self._key, patience)  # an earlier try succeeded, only its answer was lost
+            return
+        if b"<Error>" in answer.body:  # S3 may begin with 200 and fail later
+            raise AwsUnavailable(operation, answer.body[:500].decode("utf-8", "replace"))
+
+    async def abort(self, patience: float | None) -> None:
+        """AbortMultipartUpload; the bucket's lifecycle rule removes what this cannot."""
+        with suppress(AwsError):
+            query = f"uploadId={self._id}"
+            await self._bucket.send("AbortMultipartUpload", "DELETE", self._key, {}, b"", patience, query)

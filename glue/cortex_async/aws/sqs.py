@@ -1,0 +1,126 @@
+"""The SQS operations the project needs, over the JSON protocol (Amazon SQS API reference, 2012-11-05)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_async.aws.endpoints import aws_endpoint
+from cortex_async.aws.http import AwsSession, Call, Service
+from cortex_async.errors import AwsUnavailable
+
+MAX_BATCH_ENTRIES = 10
+MAX_BATCH_BYTES = 1_048_576  # of all message bodies of one SendMessageBatch together
+LONG_POLL_SECONDS = 20  # the longest that SQS offers
+MAX_VISIBILITY_SECONDS = 43_200  # 12 hours, counted from the receive
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message as it came: its body is not looked into here."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    receive_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFailure:
+    """Why one entry of a batch was not carried out; `sender_fault` tells that trying again changes nothing."""
+
+    code: str
+    message: str
+    sender_fault: bool
+
+
+class Sqs:
+    """SQS of one region. `patience` is in seconds, as in `Service.send`."""
+
+    def __init__(self, session: AwsSession) -> None:
+        region = session.config.region
+        self._service = Service(session, "sqs", session.endpoint("sqs") or aws_endpoint("sqs", region))
+
+    async def queue_url(self, name: str, patience: float | None) -> str:
+        """Return the URL of the queue called `name`; raises AwsRefused (code QueueDoesNotExist)."""
+        found = await self._call("GetQueueUrl", {"QueueName": name}, patience)
+        return str(found["QueueUrl"])
+
+    async def receive(self, queue_url: str, count: int, visibility_seconds: int) -> list[Received]:
+        """Wait up to 20 s for at most `count` (1 to 10) messages, in a single try."""
+        found = await self._call(
+            "ReceiveMessage",
+            {
+                "QueueUrl": queue_url,
+                "MaxNumberOfMessages": count,
+                "VisibilityTimeout": visibility_seconds,
+                "WaitTimeSeconds": LONG_POLL_SECONDS,
+                # Both spellings: the second is the new name of the first.
+                "AttributeNames": ["ApproximateReceiveCount"],
+                "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
+            },
+            patience=0,
+            read_seconds=LONG_POLL_SECONDS + 10,
+        )
+        return [
+            Received(
+                message["MessageId"],
+                message["ReceiptHandle"],
+                message["Body"],
+                int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+            )
+            for message in found.get("Messages") or ()
+        ]
+
+    async def send_batch(
+        self, queue_url: str, entries: Sequence[dict[str, Any]], patience: float | None
+    ) -> list[EntryFailure | None]:
+        """SendMessageBatch; the answer has one item an entry, None for a success."""
+        return await self._batch("SendMessageBatch", queue_url, entries, patience)
+
+    async def delete_batch(
+        self, queue_url: str, receipt_handles: Sequence[str], patience: float | None
+    ) -> list[EntryFailure | None]:
+        """DeleteMessageBatch; the answer has one item a receipt handle, None for a success."""
+        entries = [{"ReceiptHandle": handle} for handle in receipt_handles]
+        return await self._batch("DeleteMessageBatch", queue_url, entries, patience)
+
+    async def change_visibility_batch(
+        self, queue_url: str, changes: Sequence[tuple[str, int]], patience: float | None
+    ) -> list[EntryFailure | None]:
+        """ChangeMessageVisibilityBatch of (receipt handle, seconds from now); one item a change."""
+        entries = [{"ReceiptHandle": handle, "VisibilityTimeout": seconds} for handle, seconds in changes]
+        return await self._batch("ChangeMessageVisibilityBatch", queue_url, entries, patience)
+
+    async def _batch(
+        self, operation: str, queue_url: str, entries: Sequence[dict[str, Any]], patience: float | None
+    ) -> list[EntryFailure | None]:
+        numbered = [{"Id": str(index), **entry} for index, entry in enumerate(entries)]
+        found = await self._call(operation, {"QueueUrl": queue_url, "Entries": numbered}, patience)
+        unheard = EntryFailure("NoAnswer", "the reply does not mention this entry", sender_fault=False)
+        results: list[EntryFailure | None] = [unheard] * len(numbered)
+        for entry in found.get("Successful") or ():
+            results[int(entry["Id"])] = None
+        for entry in found.get("Failed") or ():
+            results[int(entry["Id"])] = EntryFailure(
+                entry.get("Code", ""), entry.get("Message", ""), bool(entry.get("SenderFault"))
+            )
+        return results
+
+    async def _call(
+        self, operation: str, document: dict[str, Any], patience: float | None, read_seconds: float = 30.0
+    ) -> dict[str, Any]:
+        call = Call(
+            operation,
+            "POST",
+            "/",
+            headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": f"AmazonSQS.{operation}"},
+            body=json.dumps(document, ensure_ascii=False).encode(),
+            read_seconds=read_seconds,
+        )
+        answer = await self._service.send(call, patience)
+        try:
+            found: dict[str, Any] = json.loads(answer.body or b"{}")
+        except ValueError as error:
+            raise AwsUnavailable(operation, "the answer is not JSON; is the endpoint an SQS server?") from error
+        return found

@@ -1,0 +1,114 @@
+"""Natural batching: while one call is under way the next items gather, and then go together.
+
+Nothing waits on a timer, so a lone item is as fast as without batching, and under load batches fill by
+themselves.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from cortex_async.aws.retry import delay_seconds
+from cortex_async.aws.sqs import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, EntryFailure
+from cortex_async.errors import AwsRefused, AwsUnavailable
+
+Item = TypeVar("Item")
+_CALLS_AT_ONCE = 8  # only full batches go beside one that is under way
+
+
+class Batcher(Generic[Item]):
+    """Sends items by `call`, which takes at most ten and tells for each whether it was carried out."""
+
+    def __init__(
+        self,
+        operation: str,
+        call: Callable[[Sequence[Item]], Awaitable[list[EntryFailure | None]]],
+        size: Callable[[Item], int] = lambda _: 0,
+    ) -> None:
+        self._operation = operation
+        self._call = call
+        self._size = size
+        self._waiting: deque[tuple[Item, asyncio.Future[EntryFailure | None]]] = deque()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+
+    async def add(self, item: Item, patience: float | None) -> None:
+        """Return once `item` was carried out, in one batch or another.
+
+        `patience` is in seconds (None: for ever). Raises AwsRefused when the service refuses the item, and
+        AwsUnavailable when the patience ends first.
+        """
+        loop = asyncio.get_running_loop()
+        give_up = None if patience is None else loop.time() + patience
+        failures = 0
+        while True:
+            future: asyncio.Future[EntryFailure | None] = loop.create_future()
+            self._waiting.append((item, future))
+            self._schedule(loop)
+            try:
+                failure = await future
+                if failure is None:
+                    return
+                reason = f"{failure.code}: {failure.message}"
+                if failure.sender_fault:
+                    raise AwsRefused(self._operation, 200, failure.code, failure.message)
+                problem = AwsUnavailable(self._operation, reason)
+            except AwsUnavailable as error:
+                problem = error
+            wait = delay_seconds(failures)
+            failures += 1
+            if give_up is not None and loop.time() + wait >= give_up:
+                raise problem
+            await asyncio.sleep(wait)
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._scheduled:  # not at once: what is added in the same turn of the loop goes together
+            self._scheduled = True
+            loop.call_soon(self._start_calls)
+
+    def _start_calls(self) -> None:
+        self._scheduled = False
+        while self._waiting and (
+            not self._calls or (len(self._waiting) >= MAX_BATCH_ENTRIES and len(self._calls) < _CALLS_AT_ONCE)
+        ):
+            batch = self._next_batch()
+            if batch:
+                task = asyncio.create_task(self._run(batch))
+                self._calls.add(task)
+                task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._calls.discard(task)
+        self._start_calls()
+
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[EntryFailure | None]]]:
+        batch: list[tuple[Item, asyncio.Future[EntryFailure | None]]] = []
+        room = MAX_BATCH_BYTES
+        while self._waiting and len(batch) < MAX_BATCH_ENTRIES:
+            item, future = self._waiting[0]
+            size = self._size(item)
+            if batch and size > room:
+                break
+            self._waiting.popleft()
+            if not future.done():  # who gave up waiting no longer wants it
+                room -= size
+                batch.append((item, future))
+        return batch
+
+    async def _run(self, batch: list[tuple[Item, asyncio.Future[EntryFailure | None]]]) -> None:
+        try:
+            results: Sequence[EntryFailure | BaseException | None] = await self._call([item for item, _ in batch])
+        except Exception as error:
+            results = [error] * len(batch)
+        except asyncio.CancelledError:
+            for _, future in batch:
+                future.cancel()
+            raise
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, BaseException):
+                future.set_exception(result)
+            else:
+                future.set_result(result)

@@ -1,0 +1,188 @@
+"""`api.json`, what the chart tells the glue, as frozen dataclasses (schemas/api.schema.json is the contract).
+
+The loader is strict in the same way as the schema (no unknown key, no missing key, no wrong type), without
+the cost of a JSON-schema library in every pod; that both agree is a test.
+"""
+
+import argparse
+import dataclasses
+import json
+import re
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from cortex_async.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class AwsConfig:
+    """Where S3 and SQS are; `endpoint_url` is None for AWS itself."""
+
+    region: str
+    endpoint_url: str | None
+
+
+@dataclass(frozen=True)
+class StorageConfig:
+    """The bucket, the key prefix in it, and for how many days objects are kept."""
+
+    bucket: str
+    prefix: str
+    retention_days: int
+
+
+@dataclass(frozen=True)
+class QueueConfig:
+    """The queue: by `url` when something else made it, else by `name`; limits in seconds and bytes."""
+
+    url: str | None
+    name: str
+    dead_letter_name: str
+    max_attempts: int
+    visibility_timeout_seconds: int
+    inline_limit_bytes: int
+    retry_on: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PodConfig:
+    """The web server of the pod; `request_timeout_seconds` is None for no limit."""
+
+    port: int
+    max_concurrency: int
+    request_timeout_seconds: int | None
+    termination_grace_period_seconds: int
+
+
+@dataclass(frozen=True)
+class ProbeConfig:
+    """One readiness probe, with the meaning Kubernetes gives to each of its fields (seconds, counts)."""
+
+    container: str | None
+    type: Literal["http_get", "tcp_socket"]
+    port: int
+    path: str | None
+    initial_delay_seconds: int
+    timeout_seconds: int
+    period_seconds: int
+    success_threshold: int
+    failure_threshold: int
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """The HTTP front: its port, the path of the API, and what it accepts."""
+
+    port: int
+    endpoint: str
+    max_payload_mib: int = dataclasses.field(metadata={"key": "maxPayloadMiB"})
+    sensitive_headers: Literal["drop", "forward"]
+
+
+@dataclass(frozen=True)
+class DispatcherConfig:
+    """The sidecar itself."""
+
+    admin_port: int
+
+
+@dataclass(frozen=True)
+class ApiConfig:
+    """The whole document."""
+
+    name: str
+    cluster_name: str
+    aws: AwsConfig
+    storage: StorageConfig
+    queue: QueueConfig
+    pod: PodConfig
+    probes: tuple[ProbeConfig, ...]
+    gateway: GatewayConfig
+    dispatcher: DispatcherConfig
+
+
+T = TypeVar("T")
+
+
+def load(path: Path | str) -> ApiConfig:
+    """Read and check an `api.json`; raises ConfigError when it is missing or not as its schema says."""
+    try:
+        document = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the configuration {path}: {error.strerror}; "
+            "give the api.json that the chart renders by --config"
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON: {error}") from error
+    return parse(document)
+
+
+def parse(document: object) -> ApiConfig:
+    """Build the configuration from the decoded document; raises ConfigError naming the first wrong field."""
+    return _build(ApiConfig, document, "")
+
+
+def add_config_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--config FILE`, which every command that runs in the cluster takes."""
+    parser.add_argument(
+        "--config",
+        required=True,
+        metavar="FILE",
+        help="the api.json that the chart renders into ConfigMap api-<name>",
+    )
+
+
+def _build(cls: type[T], value: object, path: str) -> T:
+    if not isinstance(value, dict):
+        raise ConfigError(f"api.json: {path or 'the document'} must be an object, not {_kind(value)}")
+    hints = typing.get_type_hints(cls)
+    keys = {field.metadata.get("key") or _camel(field.name): field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in value:
+        if key not in keys:
+            raise ConfigError(
+                f"api.json: {_join(path, key)} is not a known key; chart and glue differ in version?"
+            )
+    found = {}
+    for key, name in keys.items():
+        if key not in value:
+            raise ConfigError(f"api.json: {_join(path, key)} is missing; chart and glue differ in version?")
+        found[name] = _convert(hints[name], value[key], _join(path, key))
+    return cls(**found)
+
+
+def _convert(hint: Any, value: object, path: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value in arguments:
+            return value
+        raise ConfigError(f"api.json: {path} must be one of {', '.join(map(repr, arguments))}, not {value!r}")
+    if origin is types.UnionType:
+        return None if value is None else _convert(arguments[0], value, path)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ConfigError(f"api.json: {path} must be a list, not {_kind(value)}")
+        return tuple(_convert(arguments[0], item, f"{path}[{index}]") for index, item in enumerate(value))
+    if dataclasses.is_dataclass(hint):
+        return _build(typing.cast(type, hint), value, path)
+    if type(value) is not hint:
+        raise ConfigError(f"api.json: {path} must be {_names[hint]}, not {_kind(value)}")
+    return value
+
+
+_names = {str: "a string", int: "an integer"}
+
+
+def _kind(value: object) -> str:
+    return "null" if value is None else f"{type(value).__name__} {value!r}"
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
+
+
+def _join(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)

@@ -1,0 +1,150 @@
+"""One attempt: the request into the container, and what came back."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import aiohttp
+
+from cortex_async.aws.s3 import PART_BYTES
+from cortex_async.aws.sqs import MAX_VISIBILITY_SECONDS
+from cortex_async.config import ApiConfig
+from cortex_async.dispatcher import outcome
+from cortex_async.dispatcher.hand import Held
+from cortex_async.dispatcher.outcome import Action, Attempts, Decision, NoAnswer
+from cortex_async.dispatcher.persistence import keep_trying
+from cortex_async.dispatcher.probes import Readiness
+from cortex_async.dispatcher.target import Target
+from cortex_async.errors import ObjectExists, ObjectMissing
+from cortex_async.json_validator import InvalidJson, JsonValidator
+from cortex_async.store import Ending, Status, Store
+
+_HOLD_WHILE_REFUSED_SECONDS = 30.0  # a container that restarts comes back without costing an attempt
+_LAST_CALL_SECONDS = 60  # left of the 12 hours that SQS keeps a message hidden at the most
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an attempt led to: `result` when there is one to store, None when it is stored already."""
+
+    decision: Decision
+    result: bytes | None = None
+    status_code: int | None = None
+    body: str | None = None
+
+
+class Exchange:
+    """Brings requests to the web server, one attempt each."""
+
+    def __init__(self, config: ApiConfig, store: Store, target: Target, readiness: Readiness) -> None:
+        self._config = config
+        self._store = store
+        self._target = target
+        self._readiness = readiness
+        longest = MAX_VISIBILITY_SECONDS - _LAST_CALL_SECONDS
+        self._timeout_seconds = min(config.pod.request_timeout_seconds or longest, longest)
+
+    def attempts(self, held: Held) -> Attempts:
+        """Where the request stands."""
+        return Attempts(held.attempt, self._config.queue.max_attempts)
+
+    async def run(self, held: Held) -> Reply:
+        """Make one attempt; while connections are refused, wait for the container to be ready again."""
+        hold_until = None
+        while True:
+            try:
+                return await self._once(held)
+            except aiohttp.ClientConnectorError:  # nothing was sent
+                now = time.monotonic()
+                hold_until = hold_until or now + _HOLD_WHILE_REFUSED_SECONDS
+                self._readiness.suspect()
+                try:
+                    await asyncio.wait_for(self._readiness.wait(), max(0, hold_until - now))
+                except TimeoutError:
+                    return Reply(outcome.on_no_answer(NoAnswer.REFUSED, self.attempts(held)))
+            except (aiohttp.ClientError, OSError):
+                return Reply(outcome.on_no_answer(NoAnswer.BROKEN, self.attempts(held)))
+
+    async def _once(self, held: Held) -> Reply:
+        try:
+            payload = await self._payload(held)
+        except ObjectMissing:
+            return Reply(outcome.on_missing_payload())
+        try:
+            async with (
+                asyncio.timeout(self._timeout_seconds),
+                self._target.post(held.message, payload) as response,
+            ):
+                return await self._read(held, response)
+        except TimeoutError:
+            return Reply(outcome.on_no_answer(NoAnswer.TIMEOUT, self.attempts(held)))
+
+    async def _payload(self, held: Held) -> bytes | AsyncIterator[bytes]:
+        """The payload itself, or its pieces from the bucket; the first is fetched before a connection is made."""
+        message = held.message
+        if message.payload is not None:
+            return message.payload
+        pieces = self._store.payload(message.id, message.size, None)
+        first = await keep_trying(lambda: anext(pieces))
+        return _chain(first, pieces)
+
+    async def _read(self, held: Held, response: aiohttp.ClientResponse) -> Reply:
+        decision = outcome.on_response(
+            response.status,
+            response.headers.get("Content-Type", ""),
+            response.headers.get("Retry-After"),
+            self.attempts(held),
+            self._config.queue.retry_on,
+        )
+        if decision.action is not Action.COMPLETE:
+            return Reply(decision, None, response.status, await _excerpt(response))
+        pieces = _validated(response.content.iter_any())
+        try:
+            result = await _at_most_a_part(pieces)
+            if len(result) < PART_BYTES:
+                return Reply(decision, result)
+            ending = Ending(Status.COMPLETED, held.attempt, datetime.now(UTC))
+            await self._store.put_large_result(held.message.id, _chain(result, pieces), ending, None)
+        except InvalidJson as error:
+            return Reply(outcome.on_invalid_json(str(error)), None, response.status)
+        except ObjectExists:
+            pass
+        return Reply(decision)
+
+
+async def _validated(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Pass the pieces on; raises InvalidJson at the latest where they end."""
+    validator = JsonValidator()
+    async for piece in pieces:
+        validator.feed(piece)
+        yield piece
+    validator.close()
+
+
+async def _at_most_a_part(pieces: AsyncIterator[bytes]) -> bytes:
+    """Gather pieces until they are one part of an upload, or end."""
+    gathered = bytearray()
+    async for piece in pieces:
+        gathered += piece
+        if len(gathered) >= PART_BYTES:
+            break
+    return bytes(gathered)
+
+
+async def _chain(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in pieces:
+        yield piece
+
+
+async def _excerpt(response: aiohttp.ClientResponse) -> str:
+    """The first 4 KiB of a response that is not stored as a result."""
+    excerpt = bytearray()
+    async for piece in response.content.iter_any():
+        excerpt += piece
+        if len(excerpt) >= outcome.LONGEST_BODY_EXCERPT:
+            response.close()
+            break
+    return bytes(excerpt[: outcome.LONGEST_BODY_EXCERPT]).decode("utf-8", "replace")

@@ -1,0 +1,153 @@
+"""What happens to a request: the table of design.md as pure decisions."""
+
+import email.utils
+import enum
+import json
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+LONGEST_BODY_EXCERPT = 4096  # bytes of an error response that a failed result quotes
+LONGEST_RETRY_SECONDS = 900
+_RETRIED = frozenset({408, 425, 429, 502, 503, 504})
+
+
+class Action(enum.Enum):
+    """What to do next."""
+
+    COMPLETE = "store the response as the result"
+    FAIL = "store a failed result"
+    RETRY = "give the message back to the queue"
+
+
+class NoAnswer(enum.Enum):
+    """Why the web server did not answer; the value is the failure's code and message."""
+
+    REFUSED = ("connection_refused", "the container did not accept a connection")
+    BROKEN = ("connection_broken", "the connection to the container broke before its response was complete")
+    TIMEOUT = ("timeout", "the container did not answer in time")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An action, with what it needs: a failure's code and message, or the delay of a retry in seconds."""
+
+    action: Action
+    code: str = ""
+    message: str = ""
+    delay_seconds: int = 0
+    dead_letter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The document that a failed result holds (schemas/failure.schema.json)."""
+
+    code: str
+    message: str
+    attempts: int
+    status_code: int | None = None
+    body: str | None = None
+
+    def encode(self) -> bytes:
+        """Return the document's bytes; parts that do not apply are left out."""
+        document = {
+            "code": self.code,
+            "message": self.message,
+            "attempts": self.attempts,
+            "status_code": self.status_code,
+            "body": self.body,
+        }
+        return json.dumps({key: value for key, value in document.items() if value is not None}).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Where a request stands: this attempt (from 1 on), and how many there may be."""
+
+    current: int
+    maximum: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no attempt follows this one."""
+        return self.current >= self.maximum
+
+
+def on_receive(attempts: Attempts) -> Decision | None:
+    """Decide about a message before anything is sent; None: go on."""
+    if attempts.current <= attempts.maximum:
+        return None
+    message = (
+        f"the request was taken {attempts.maximum} times and never answered: "
+        "each time its pod was killed or lost its connection to the queue"
+    )
+    return Decision(Action.FAIL, "attempts_exhausted", message, dead_letter=True)
+
+
+def on_response(
+    status: int, content_type: str, retry_after: str | None, attempts: Attempts, retry_on: Collection[int] = ()
+) -> Decision:
+    """Decide by the head of a response; a COMPLETE holds only if the body is JSON (`on_invalid_json`)."""
+    if 200 <= status < 300:
+        if is_json(content_type):
+            return Decision(Action.COMPLETE)
+        came = f"Content-Type {content_type!r}" if content_type else "no Content-Type"
+        return Decision(
+            Action.FAIL, "invalid_result", f"expected a response with Content-Type application/json, found {came}"
+        )
+    if status in _RETRIED or status in retry_on:
+        if not attempts.is_last:
+            return Decision(Action.RETRY, delay_seconds=retry_delay(attempts, retry_after))
+        message = f"the container answered {status}, at the last of {attempts.maximum} attempts"
+        return Decision(Action.FAIL, "unavailable", message)
+    code = "server_error" if status >= 500 else "rejected" if status >= 400 else "unexpected_status"
+    return Decision(Action.FAIL, code, f"the container answered {status}; 200 is expected")
+
+
+def on_invalid_json(reason: str) -> Decision:
+    """Decide about a 2xx response whose body is not JSON."""
+    return Decision(Action.FAIL, "invalid_result", f"the response is not valid JSON: {reason}")
+
+
+def on_missing_payload() -> Decision:
+    """Decide about a message whose payload is no longer in the bucket."""
+    return Decision(Action.FAIL, "payload_missing", "the payload is not in the bucket; was it deleted there?")
+
+
+def on_no_answer(kind: NoAnswer, attempts: Attempts) -> Decision:
+    """Decide about an attempt that brought no complete response."""
+    code, message = kind.value
+    if kind is NoAnswer.TIMEOUT:
+        return Decision(Action.FAIL, code, message)
+    if not attempts.is_last:
+        return Decision(Action.RETRY, delay_seconds=retry_delay(attempts, None))
+    return Decision(Action.FAIL, code, f"{message}, at the last of {attempts.maximum} attempts", dead_letter=True)
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a Content-Type names JSON: application/json, or a type with the suffix +json (RFC 6839)."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
+
+
+def retry_delay(attempts: Attempts, retry_after: str | None, now: float | None = None) -> int:
+    """Seconds until the next attempt: what Retry-After asks for, at most 15 min, else 1, 2, 4, … 60."""
+    asked = _parse_retry_after(retry_after, time.time() if now is None else now)
+    if asked is not None:
+        return max(0, min(asked, LONGEST_RETRY_SECONDS))
+    return int(min(60, 2 ** (attempts.current - 1)))
+
+
+def _parse_retry_after(value: str | None, now: float) -> int | None:
+    """RFC 9110, section 10.2.3: a number of seconds, or a date; anything else counts for nothing."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return int(value.strip()[:9])
+    try:
+        return int(email.utils.parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None

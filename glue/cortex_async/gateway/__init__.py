@@ -1,0 +1,1 @@
+"""The gateway: accepts requests over HTTP, and answers for their results."""

@@ -1,0 +1,63 @@
+"""The HTTP API: `POST <endpoint>` and `GET <endpoint>/<id>`."""
+
+from aiohttp import web
+
+from cortex_async.config import ApiConfig
+from cortex_async.errors import AwsUnavailable
+from cortex_async.gateway.errors import Rejected, as_json, document
+from cortex_async.gateway.result import Results
+from cortex_async.gateway.submit import Submission
+from cortex_async.queue import Queue
+from cortex_async.request_id import RequestIds
+from cortex_async.store import Store
+
+
+class Gateway:
+    """The routes; `queue` is None until it has been found, `stopping` is set while the process ends."""
+
+    def __init__(self, config: ApiConfig, store: Store) -> None:
+        ids = RequestIds(config.cluster_name, config.name)
+        self._endpoint = config.gateway.endpoint
+        self._submission = Submission(config, ids, store)
+        self._results = Results(config, ids, store)
+        self.queue: Queue | None = None
+        self.stopping = False
+
+    def application(self) -> web.Application:
+        """Return the application to serve."""
+        app = web.Application(middlewares=[as_json])
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
+        app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
+        return app
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"healthy": True})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        waiting_for = ["nothing: the gateway is shutting down"] if self.stopping else []
+        if self.queue is None:
+            waiting_for.append("the queue")
+        status = 503 if waiting_for else 200
+        return web.json_response({"ready": not waiting_for, "waiting_for": waiting_for}, status=status)
+
+    async def _expect(self, request: web.Request) -> web.Response | None:
+        """Let the client send its body, unless it is announced too large (RFC 9110, section 10.1.1)."""
+        if request.headers["Expect"].lower() != "100-continue":
+            return document(417, "expectation_failed", "the only Expect that can be met is 100-continue")
+        try:
+            self._submission.check_length(request)
+        except Rejected as error:  # no middleware runs here
+            return document(error.status, error.code, str(error))
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the response itself has not begun
+        return None
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        if self.queue is None:
+            raise AwsUnavailable("GetQueueUrl", "the queue has not been found yet")
+        return web.json_response({"id": await self._submission.accept(request, self.queue)})
+
+    async def _result(self, request: web.Request) -> web.StreamResponse:
+        return await self._results.answer(request, request.match_info["id"])

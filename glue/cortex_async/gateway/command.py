@@ -1,0 +1,50 @@
+"""Accept requests over HTTP, queue them, and answer for their results."""
+
+import argparse
+import asyncio
+
+from cortex_async import config, logs
+from cortex_async.aws.http import AwsSession
+from cortex_async.aws.s3 import S3
+from cortex_async.config import ApiConfig
+from cortex_async.gateway.app import Gateway
+from cortex_async.queue import Queue, keep_finding
+from cortex_async.server import listening, stop_signal
+from cortex_async.store import Store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    config.add_config_argument(parser)
+    parser.add_argument(
+        "--shutdown-delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="after SIGTERM go on accepting that long, until load balancers have noticed (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT."""
+    api = config.load(args.config)
+    logs.configure("gateway", api.name)
+    asyncio.run(_serve(api, args.shutdown_delay))
+    return 0
+
+
+async def _serve(api: ApiConfig, shutdown_delay: float) -> None:
+    stop = stop_signal()
+    async with AwsSession(api.aws) as session:
+        gateway = Gateway(api, Store(S3(session, api.storage.bucket), api.storage.prefix, api.name))
+        async with listening(gateway.application(), api.gateway.port):
+            stopping = asyncio.create_task(stop.wait())
+            finding = asyncio.create_task(keep_finding(lambda: Queue.find(session, api, 5.0)))
+            await asyncio.wait({finding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                finding.cancel()
+                return
+            gateway.queue = finding.result()
+            await stopping
+            gateway.stopping = True
+            await asyncio.sleep(shutdown_delay)

@@ -1,0 +1,67 @@
+"""`GET <endpoint>/<id>`: the status of a request follows from what the bucket holds."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from aiohttp import web
+
+from cortex_async.config import ApiConfig
+from cortex_async.gateway.errors import Rejected
+from cortex_async.gateway.submit import PATIENCE_SECONDS
+from cortex_async.request_id import RequestIds
+from cortex_async.store import Ending, Status, Store
+
+_SECONDS_A_DAY = 86_400
+_SENT_AT_ONCE = 65_536  # bytes; a larger result is passed on as it comes
+_JSON = "application/json"
+
+
+class Results:
+    """Answers for the requests of one API."""
+
+    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store) -> None:
+        self._ids = ids
+        self._store = store
+        self._retention_seconds = config.storage.retention_days * _SECONDS_A_DAY
+
+    async def answer(self, request: web.Request, request_id: str) -> web.StreamResponse:
+        """Respond with the status, and the result or the error of a request that has ended.
+
+        Raises Rejected (404) for an id that is not of this API or too old, AwsRefused and AwsUnavailable.
+        """
+        if self._ids.issued_at(request_id) is None:
+            raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
+        found = await self._store.open_result(request_id, PATIENCE_SECONDS)
+        if found is not None:
+            return await _pass_on(request, request_id, *found)
+        if await self._store.is_in_progress(request_id, PATIENCE_SECONDS):
+            return _status(request_id, Status.IN_PROGRESS)
+        if not self._ids.is_current(request_id, self._retention_seconds):
+            raise Rejected(404, "expired", "the request is older than results are kept")
+        return _status(request_id, Status.IN_QUEUE)
+
+
+def _status(request_id: str, status: Status) -> web.Response:
+    return web.json_response({"id": request_id, "status": status.value})
+
+
+async def _pass_on(
+    request: web.Request, request_id: str, ending: Ending, size: int, pieces: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    """Wrap the stored bytes, which are JSON, without reading or changing them."""
+    about = {"id": request_id, "status": ending.status.value, "timestamp": ending.finished.isoformat()}
+    name = "result" if ending.status is Status.COMPLETED else "error"
+    head = f'{json.dumps(about)[:-1]}, "{name}": '.encode()
+    async with aclosing(pieces):  # type: ignore[type-var]
+        if size <= _SENT_AT_ONCE:
+            result = b"".join([piece async for piece in pieces])
+            return web.Response(body=b"%b%b}" % (head, result), content_type=_JSON)
+        response = web.StreamResponse(headers={"Content-Type": _JSON})
+        response.content_length = len(head) + size + 1
+        await response.prepare(request)
+        await response.write(head)
+        async for piece in pieces:
+            await response.write(piece)
+        await response.write(b"}")
+        return response

@@ -1,0 +1,96 @@
+"""`POST <endpoint>`: a request becomes a message, and its payload an object when it is large."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from cortex_async.aws.sqs import MAX_BATCH_BYTES
+from cortex_async.config import ApiConfig
+from cortex_async.gateway.errors import Rejected
+from cortex_async.headers import kept
+from cortex_async.message import Headers, Message
+from cortex_async.queue import Queue
+from cortex_async.request_id import RequestIds
+from cortex_async.store import Store
+
+PATIENCE_SECONDS = 10.0  # with S3 and SQS, before a client is told to come back
+_STALLED_SECONDS = 60.0  # without a byte of the body
+_MIB = 2**20
+
+
+class Submission:
+    """Accepts requests for one API."""
+
+    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store) -> None:
+        self._ids = ids
+        self._store = store
+        self._inline_limit = config.queue.inline_limit_bytes
+        self._limit = config.gateway.max_payload_mib * _MIB
+        self._sensitive = config.gateway.sensitive_headers == "forward"
+
+    async def accept(self, request: web.Request, queue: Queue) -> str:
+        """Put the request on the queue and return its id; raises Rejected, AwsRefused or AwsUnavailable."""
+        self.check_length(request)
+        headers = self._headers(request)
+        request_id = self._ids.issue()
+        pieces = self._pieces(request)
+        begun, complete = await _up_to(pieces, self._inline_limit)
+        message = Message(request_id, headers, request.rel_url.raw_query_string, begun, len(begun))
+        body = message.encode() if complete else ""
+        if not complete or len(body.encode()) > self._inline_limit:
+            size = await self._store.put_payload(request_id, _chain(begun, pieces), PATIENCE_SECONDS)
+            body = Message(request_id, headers, message.query, None, size).encode()
+            if len(body.encode()) > MAX_BATCH_BYTES:
+                raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
+        await queue.send(request_id, body, PATIENCE_SECONDS)
+        return request_id
+
+    def check_length(self, request: web.Request) -> None:
+        """Raise Rejected when the body is announced larger than the limit."""
+        if request.content_length is not None and request.content_length > self._limit:
+            raise self._too_large()
+
+    def _too_large(self) -> Rejected:
+        message = f"the payload is over the limit of {self._limit // _MIB} MiB (gateway.maxPayloadMiB)"
+        return Rejected(413, "payload_too_large", message)
+
+    def _headers(self, request: web.Request) -> Headers:
+        headers = kept(request.headers.items(), sensitive=self._sensitive)
+        try:
+            for text in (request.rel_url.raw_query_string, *(part for header in headers for part in header)):
+                text.encode()
+        except UnicodeEncodeError as error:
+            raise Rejected(400, "not_utf8", "the query and the headers must be UTF-8") from error
+        return headers
+
+    async def _pieces(self, request: web.Request) -> AsyncIterator[bytes]:
+        size = 0
+        while True:
+            try:
+                async with asyncio.timeout(_STALLED_SECONDS):
+                    piece = await request.content.readany()
+            except TimeoutError as error:
+                raise Rejected(408, "stalled", f"no byte of the body came for {_STALLED_SECONDS:.0f} s") from error
+            if not piece:
+                return
+            size += len(piece)
+            if size > self._limit:
+                raise self._too_large()
+            yield piece
+
+
+async def _up_to(pieces: AsyncIterator[bytes], limit: int) -> tuple[bytes, bool]:
+    """Gather pieces until they are more than `limit` bytes, or end: then the second part is True."""
+    gathered = bytearray()
+    async for piece in pieces:
+        gathered += piece
+        if len(gathered) > limit:
+            return bytes(gathered), False
+    return bytes(gathered), True
+
+
+async def _chain(begun: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield begun
+    async for piece in pieces:
+        yield piece

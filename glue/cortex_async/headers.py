@@ -1,0 +1,36 @@
+"""Which headers of a request are kept, and reach the container."""
+
+from collections.abc import Iterable
+
+from cortex_async.message import Headers
+
+REQUEST_ID = "X-Cortex-Request-ID"
+
+# RFC 9110, section 7.6.1: these speak of one connection, and end with it.
+_HOP_BY_HOP = frozenset(
+    "connection keep-alive proxy-connection te trailer transfer-encoding upgrade proxy-authenticate".split()
+)
+# These speak of the exchange with the gateway: its address, its framing, the form of its answer.
+_OF_THE_EXCHANGE = frozenset(
+    "host content-length expect accept-encoding range if-match if-none-match if-modified-since "
+    "if-unmodified-since if-range".split()
+)
+_SENSITIVE = frozenset("authorization proxy-authorization cookie".split())
+
+
+def kept(headers: Iterable[tuple[str, str]], *, sensitive: bool) -> Headers:
+    """Return the headers to store: end-to-end ones, and credentials only when `sensitive`.
+
+    A header that `Connection` names is hop-by-hop too. A request id from outside is not believed.
+    """
+    received = list(headers)
+    named = {
+        token.strip().lower()
+        for name, value in received
+        if name.lower() == "connection"
+        for token in value.split(",")
+    }
+    dropped = _HOP_BY_HOP | _OF_THE_EXCHANGE | named | {REQUEST_ID.lower()}
+    if not sensitive:
+        dropped |= _SENSITIVE
+    return tuple((name, value) for name, value in received if name.lower() not in dropped)

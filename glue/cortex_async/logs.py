@@ -1,0 +1,45 @@
+"""Logs as JSON lines on standard error; payloads, headers and results never come here."""
+
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+
+from cortex_async.errors import ConfigError
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonLines(logging.Formatter):
+    """One record a line: time, level, message, the fields given by `extra`, and the traceback if any."""
+
+    def __init__(self, component: str, api: str) -> None:
+        super().__init__()
+        self._common = {"component": component, "api": api}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **self._common,
+        }
+        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure(component: str, api: str) -> None:
+    """Send all logging to standard error, from the level named by CORTEX_LOG_LEVEL (default: info) on."""
+    name = os.environ.get("CORTEX_LOG_LEVEL", "info")
+    level = logging.getLevelNamesMapping().get(name.upper())
+    if level is None:
+        raise ConfigError(f"CORTEX_LOG_LEVEL is {name!r}; it must be one of debug, info, warning, error")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(component, api))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("botocore", "boto3", "urllib3"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,0 +1,173 @@
+"""Create what an API needs in AWS, or bring it up to date: its queues and the bucket's lifecycle rule.
+
+Running it again changes nothing. A queue that the values name by `queue.url` is somebody else's: its settings are
+left alone, and only the dead-letter queue is made. The bucket's other lifecycle rules are kept as they are.
+"""
+
+import argparse
+import json
+import logging
+import os
+import time
+from typing import Any
+
+import boto3
+import botocore.exceptions
+from botocore.config import Config
+
+from cortex_async import config, logs
+from cortex_async.config import ApiConfig
+from cortex_async.errors import CortexError
+
+log = logging.getLogger(__name__)
+
+# The redrive policy moves a message only after so many more receives than `queue.maxAttempts`, so that the
+# dispatcher sees it first and can leave a result; receives that never arrived and releases on shutdown count too.
+_RECEIVES_BEYOND_ATTEMPTS = 5
+_SECONDS_A_DAY = 86_400
+_DEAD_LETTER_DAYS = 14  # the longest that SQS keeps a message
+_TRIES = 15
+_PAUSE_SECONDS = 5.0  # a name can be used again 60 s after its queue was deleted
+
+
+class ProvisionError(CortexError):
+    """AWS did not do what provision asked."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    config.add_config_argument(parser)
+    parser.add_argument("--create-bucket", action="store_true", help="create the bucket too, when it is missing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make everything; the dead-letter queue first, so that no queue is ever without one."""
+    api = config.load(args.config)
+    logs.configure("provision", api.name)
+    try:
+        _provision_queues(api, _client(api, "sqs"))
+        _provision_bucket(api, _client(api, "s3"), create=args.create_bucket)
+    except botocore.exceptions.NoCredentialsError as error:
+        raise ProvisionError(
+            "no AWS credentials found: set AWS_PROFILE, or give the Job's service account a role"
+        ) from error
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise ProvisionError(str(error)) from error
+    return 0
+
+
+def _client(api: ApiConfig, service: str) -> Any:
+    endpoint = api.aws.endpoint_url
+    style = "path" if endpoint or os.environ.get("AWS_ENDPOINT_URL") else "auto"
+    settings = Config(retries={"mode": "standard", "max_attempts": 5}, s3={"addressing_style": style})
+    return boto3.client(service, region_name=api.aws.region, endpoint_url=endpoint, config=settings)
+
+
+def _provision_queues(api: ApiConfig, sqs: Any) -> None:
+    tags = {"cortex.dev/api": "true", "cluster": api.cluster_name, "apiName": api.name}
+    dead_letters = {"MessageRetentionPeriod": str(_DEAD_LETTER_DAYS * _SECONDS_A_DAY)}
+    dead_letter_url = _ensure_queue(sqs, api.queue.dead_letter_name, dead_letters, tags)
+    if api.queue.url:
+        log.info("the queue is somebody else's, and left alone", extra={"queue": api.queue.url})
+        return
+    found = sqs.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])
+    redrive = {
+        "deadLetterTargetArn": found["Attributes"]["QueueArn"],
+        "maxReceiveCount": api.queue.max_attempts + _RECEIVES_BEYOND_ATTEMPTS,
+    }
+    attributes = {
+        "VisibilityTimeout": str(api.queue.visibility_timeout_seconds),
+        "MessageRetentionPeriod": str(api.storage.retention_days * _SECONDS_A_DAY),
+        "RedrivePolicy": json.dumps(redrive),
+    }
+    _ensure_queue(sqs, api.queue.name, attributes, tags)
+
+
+def _ensure_queue(sqs: Any, name: str, attributes: dict[str, str], tags: dict[str, str]) -> str:
+    """Create the queue, or set those of its attributes and tags that differ; return its URL."""
+    try:
+        url = str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
+    except sqs.exceptions.QueueDoesNotExist:
+        return _create_queue(sqs, name, attributes, tags)
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    changed = {key: value for key, value in attributes.items() if not _same(found.get(key), value)}
+    if changed:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=changed)
+    missing = tags.items() - sqs.list_queue_tags(QueueUrl=url).get("Tags", {}).items()
+    if missing:
+        sqs.tag_queue(QueueUrl=url, Tags=dict(missing))
+    log.info("queue updated" if changed or missing else "queue unchanged", extra={"queue": name})
+    return url
+
+
+def _create_queue(sqs: Any, name: str, attributes: dict[str, str], tags: dict[str, str]) -> str:
+    for attempt in range(1, _TRIES + 1):
+        try:
+            url = str(sqs.create_queue(QueueName=name, Attributes=attributes, tags=tags)["QueueUrl"])
+        except sqs.exceptions.QueueDeletedRecently:
+            if attempt == _TRIES:
+                raise
+            log.info("a queue of that name was deleted within the last minute; waiting", extra={"queue": name})
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            log.info("queue created", extra={"queue": name})
+            return url
+    raise AssertionError("unreachable")
+
+
+def _same(found: str | None, wanted: str) -> bool:
+    """Compare attribute values: a redrive policy as JSON, whose integers may come back as strings."""
+    if found is None or not wanted.startswith("{"):
+        return found == wanted
+    one, other = json.loads(found), json.loads(wanted)
+    return {key: str(value) for key, value in one.items()} == {key: str(value) for key, value in other.items()}
+
+
+def _provision_bucket(api: ApiConfig, s3: Any, *, create: bool) -> None:
+    bucket = api.storage.bucket
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except botocore.exceptions.ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+        if not create:
+            raise ProvisionError(
+                f"the bucket {bucket} does not exist: create it, or mend aws.bucket in the values"
+            ) from error
+        place = {} if api.aws.region == "us-east-1" else {"LocationConstraint": api.aws.region}
+        s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": place} if place else {}))
+        log.info("bucket created", extra={"bucket": bucket})
+    prefix = f"{api.storage.prefix}/{api.name}/"
+    rule = {
+        "ID": f"cortex-async {prefix}"[:255],
+        "Filter": {"Prefix": prefix},
+        "Status": "Enabled",
+        "Expiration": {"Days": api.storage.retention_days},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    _ensure_rule(s3, bucket, rule)
+
+
+def _ensure_rule(s3: Any, bucket: str, rule: dict[str, Any]) -> None:
+    """Merge `rule` into the bucket's lifecycle; look again afterwards, since S3 cannot merge two writers."""
+    for attempt in range(1, _TRIES + 1):
+        rules = _lifecycle_rules(s3, bucket)
+        if rule in rules:
+            log.info("lifecycle rule in place", extra={"bucket": bucket, "rule": rule["ID"]})
+            return
+        if attempt > 1:
+            time.sleep(1.0)
+        others = [other for other in rules if other.get("ID") != rule["ID"]]
+        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [*others, rule]})
+    raise ProvisionError(
+        f"the lifecycle rule of {bucket} is overwritten again and again; does something else manage it?"
+    )
+
+
+def _lifecycle_rules(s3: Any, bucket: str) -> list[dict[str, Any]]:
+    try:
+        return list(s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"])
+    except botocore.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchLifecycleConfiguration":
+            return []
+        raise

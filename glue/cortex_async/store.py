@@ -1,0 +1,179 @@
+"""What the bucket holds of a request: its large payload, a sign that it is being processed, its result.
+
+Keys are `<prefix>/<api>/<2 hex>/<id>/<what>`; the two digits are random ones of the id, which spreads the load
+over S3's partitions. Status is not stored, it follows from which of these objects exist (design.md).
+"""
+
+import asyncio
+import enum
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+
+from cortex_async.aws.retry import delay_seconds
+from cortex_async.aws.s3 import META, PART_BYTES, S3
+from cortex_async.errors import AwsUnavailable, ObjectMissing
+
+
+class Status(enum.StrEnum):
+    """The status of a request, as clients see it."""
+
+    IN_QUEUE = "in_queue"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is told about a result beside its bytes; `finished` is an aware datetime."""
+
+    status: Status
+    attempt: int
+    finished: datetime
+
+    def as_headers(self) -> dict[str, str]:
+        """Return the object's metadata."""
+        return {
+            "content-type": "application/json",
+            f"{META}status": self.status.value,
+            f"{META}attempt": str(self.attempt),
+            f"{META}finished": self.finished.isoformat(timespec="milliseconds"),
+        }
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str]) -> "Ending":
+        """Read the object's metadata."""
+        return cls(
+            Status(headers[f"{META}status"]),
+            int(headers[f"{META}attempt"]),
+            datetime.fromisoformat(headers[f"{META}finished"]),
+        )
+
+
+class Store:
+    """The objects of one API; `patience` is in seconds, as in `Service.send`."""
+
+    def __init__(self, s3: S3, prefix: str, api_name: str) -> None:
+        self._s3 = s3
+        self._root = f"{prefix}/{api_name}"
+
+    def _key(self, request_id: str, what: str) -> str:
+        return f"{self._root}/{request_id[24:26]}/{request_id}/{what}"
+
+    async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], patience: float | None) -> int:
+        """Store a payload as it arrives; return its size in bytes."""
+        headers = {"content-type": "application/octet-stream"}
+        return await self._put_stream(self._key(request_id, "payload"), pieces, headers, patience, once=False)
+
+    def payload(self, request_id: str, size: int, patience: float | None) -> AsyncIterator[bytes]:
+        """Read a payload piece by piece; raises ObjectMissing at the first."""
+        return self._pieces(self._key(request_id, "payload"), size, patience)
+
+    async def delete_payload(self, request_id: str, patience: float | None) -> None:
+        """Remove a payload that is no longer needed."""
+        await self._s3.delete(self._key(request_id, "payload"), patience)
+
+    async def mark_in_progress(self, request_id: str, patience: float | None) -> None:
+        """Leave the sign that the request is being processed."""
+        await self._s3.put(self._key(request_id, "in_progress"), b"", {}, patience)
+
+    async def is_in_progress(self, request_id: str, patience: float | None) -> bool:
+        """Whether the sign is there."""
+        return await self._exists(self._key(request_id, "in_progress"), patience)
+
+    async def put_result(self, request_id: str, result: bytes, ending: Ending, patience: float | None) -> None:
+        """Store a result, once and for all; raises ObjectExists when there is one."""
+        await self._s3.put(self._key(request_id, "result"), result, ending.as_headers(), patience, once=True)
+
+    async def put_large_result(
+        self, request_id: str, pieces: AsyncIterator[bytes], ending: Ending, patience: float | None
+    ) -> None:
+        """Like `put_result`, as the result arrives; raises also what `pieces` raises, and stores nothing then."""
+        key = self._key(request_id, "result")
+        await self._put_stream(key, pieces, ending.as_headers(), patience, once=True)
+
+    async def has_result(self, request_id: str, patience: float | None) -> bool:
+        """Whether there is a result."""
+        return await self._exists(self._key(request_id, "result"), patience)
+
+    async def open_result(
+        self, request_id: str, patience: float | None
+    ) -> tuple[Ending, int, AsyncIterator[bytes]] | None:
+        """Return how the request ended, the size of the result in bytes, and its pieces; None without one."""
+        key = self._key(request_id, "result")
+        try:
+            response = await self._s3.open(key, patience)
+        except ObjectMissing:
+            return None
+        size = int(response.headers["Content-Length"])
+        return Ending.from_headers(response.headers), size, self._pieces(key, size, patience, response)
+
+    async def _exists(self, key: str, patience: float | None) -> bool:
+        try:
+            await self._s3.head(key, patience)
+        except ObjectMissing:
+            return False
+        return True
+
+    async def _put_stream(
+        self,
+        key: str,
+        pieces: AsyncIterator[bytes],
+        headers: dict[str, Any],
+        patience: float | None,
+        *,
+        once: bool,
+    ) -> int:
+        """One PutObject when all fits into a part, else a multipart upload: any size costs one part of memory."""
+        part = bytearray()
+        size = 0
+        upload = None
+        try:
+            async for piece in pieces:
+                part += piece
+                size += len(piece)
+                while len(part) >= PART_BYTES:
+                    upload = upload or await self._s3.begin_upload(key, headers, patience)
+                    with memoryview(part) as view:
+                        full = bytes(view[:PART_BYTES])
+                    del part[:PART_BYTES]
+                    await upload.add(full, patience)
+            if upload is None:
+                await self._s3.put(key, bytes(part), headers, patience, once=once)
+            else:
+                if part:
+                    await upload.add(bytes(part), patience)
+                await upload.complete(patience, once=once)
+        except BaseException:
+            if upload is not None:
+                await upload.abort(patience=5)
+            raise
+        return size
+
+    async def _pieces(
+        self, key: str, size: int, patience: float | None, response: aiohttp.ClientResponse | None = None
+    ) -> AsyncIterator[bytes]:
+        """Read an object of `size` bytes; a connection that breaks is taken up again where it broke."""
+        done = failures = 0
+        while True:
+            if response is None:
+                response = await self._s3.open(key, patience, start=done)
+            try:
+                async with response:
+                    async for piece in response.content.iter_any():
+                        done += len(piece)
+                        yield piece
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if patience is not None:
+                    raise AwsUnavailable(
+                        "GetObject", f"the connection broke after {done} of {size} bytes"
+                    ) from error
+            if done >= size:
+                return
+            response = None
+            await asyncio.sleep(delay_seconds(failures))
+            failures += 1
