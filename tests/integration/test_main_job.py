@@ -1,0 +1,81 @@
+"""The main job: a request goes in by HTTP, reaches the container unchanged, and its result comes back exactly."""
+
+import hashlib
+import json
+import os
+from urllib.parse import quote
+
+import pytest
+from support.stack import Client
+
+BODIES = {
+    "json": (b'{"text": "caf\xc3\xa9", "n": 12345678901234567890}', "application/json"),
+    "text": ("grüße\n\x00\t\ufffe".encode(), "text/plain; charset=utf-8"),
+    "empty": (b"", "application/octet-stream"),
+    "binary of 1 KB": (os.urandom(1000), "image/png"),
+    "binary of 300 KB": (os.urandom(300_000), "application/octet-stream"),
+    "binary of 50 MB": (os.urandom(50_000_000), "application/x-tar"),
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+async def test_payload_reaches_the_container_byte_for_byte(api: Client, kind: str) -> None:
+    body, content_type = BODIES[kind]
+    request_id = await api.submit(body, {"Content-Type": content_type, "X-Custom": "kept"}, "?a=b%20c&d=%2f")
+    result = (await api.ended(request_id))["result"]
+    headers = {name.lower(): value for name, value in result["headers"]}
+    assert result["size"] == len(body)
+    assert result["sha256"] == hashlib.sha256(body).hexdigest()
+    assert headers["content-type"] == content_type
+    assert headers["content-length"] == str(len(body))
+    assert headers["x-cortex-request-id"] == request_id
+    assert headers["x-custom"] == "kept"
+    assert result["path"] == "/"
+    assert result["query"] == "a=b%20c&d=%2f"
+
+
+async def test_payload_of_unknown_length_reaches_the_container(api: Client) -> None:
+    async def pieces():  # type: ignore[no-untyped-def]
+        for _ in range(100):
+            yield b"0123456789" * 10_000
+
+    result = await api.completed(pieces())
+    assert result["size"] == 100 * 100_000
+    assert result["sha256"] == hashlib.sha256(b"0123456789" * 1_000_000).hexdigest()
+
+
+RESULTS = [
+    '{"a": {"b": [1, 2.50, -0.0, 1e400, "\\u00e9"]}}',
+    '[1, [2, [3]], {"x": null}]',
+    "12345678901234567890",
+    "3.141592653589793238462643383279",
+    '"text"',
+    "null",
+    "true",
+    ' {"spaces" :\n1 } ',
+    '{"same": 1, "same": 2}',
+]
+
+
+@pytest.mark.parametrize("result", RESULTS)
+async def test_json_result_of_any_kind_comes_back_exactly(api: Client, result: str) -> None:
+    request_id = await api.submit(query=f"?answer={quote(result)}")
+    await api.ended(request_id)
+    async with api.http.get(f"{api.stack.url}/{request_id}") as response:
+        text = await response.text()
+    assert response.headers["Content-Type"].startswith("application/json")
+    assert text.endswith(f'"result": {result}}}')
+    assert json.loads(text)["status"] == "completed"
+
+
+async def test_large_result_comes_back_whole(api: Client) -> None:
+    assert await api.completed(query="?fill=30000000") == "x" * 30_000_000
+
+
+async def test_nothing_is_left_but_the_result(api: Client) -> None:
+    request_id = await api.submit(os.urandom(300_000))
+    await api.ended(request_id)
+    assert api.stack.processes[-1].stop() == 0
+    assert api.stack.objects() == [f"{request_id}/result"]
+    assert api.stack.queue_depth() == (0, 0)
+    assert api.stack.dead_letters() == 0

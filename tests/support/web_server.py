@@ -1,0 +1,91 @@
+"""The container of the tests: answers as the query of each request asks, and tells what reached it.
+
+`status`, `sleep` (seconds), `answer` (the body, verbatim), `type` (its Content-Type), `fill` (bytes of a JSON
+string), `crash` (ends the process), `once` (do this only for the first attempt), `retry_after`.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+seen: dict[str, int] = {}
+
+
+async def answer(request: web.Request) -> web.StreamResponse:
+    digest = hashlib.sha256()
+    size = 0
+    async for piece in request.content.iter_any():
+        digest.update(piece)
+        size += len(piece)
+    request_id = request.headers["X-Cortex-Request-ID"]
+    seen[request_id] = seen.get(request_id, 0) + 1
+    journal(f"start {request_id}")
+    query = request.query
+    if "once" not in query or seen[request_id] == 1:
+        if "sleep" in query:
+            await asyncio.sleep(float(query["sleep"]))
+        if "crash" in query:
+            os._exit(17)
+        if "status" in query:
+            headers = {"Retry-After": query["retry_after"]} if "retry_after" in query else None
+            return web.Response(status=int(query["status"]), text=query.get("answer", "no"), headers=headers)
+    journal(f"end {request_id}")
+    if "fill" in query:
+        return await filled(request, int(query["fill"]))
+    if "answer" in query or "type" in query:
+        return web.Response(
+            body=query.get("answer", "").encode(), headers={"Content-Type": query.get("type", "application/json")}
+        )
+    return web.json_response(
+        {
+            "sha256": digest.hexdigest(),
+            "size": size,
+            "path": request.rel_url.raw_path,
+            "query": request.rel_url.raw_query_string,
+            "headers": [[name, value] for name, value in request.headers.items()],
+            "attempt": seen[request_id],
+        }
+    )
+
+
+async def filled(request: web.Request, size: int) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(b'"')
+    for start in range(0, size, 65536):
+        await response.write(b"x" * min(65536, size - start))
+    await response.write(b'"')
+    return response
+
+
+def journal(line: str) -> None:
+    if "JOURNAL" in os.environ:
+        with Path(os.environ["JOURNAL"]).open("a") as file:
+            file.write(f"{line}\n")
+
+
+async def healthz(_: web.Request) -> web.Response:
+    return web.Response(text=json.dumps({"pid": os.getpid()}))
+
+
+def main() -> None:
+    app = web.Application()
+    app.router.add_post("/", answer)
+    app.router.add_get("/healthz", healthz)
+    runner = web.AppRunner(app, auto_decompress=False, access_log=None)
+
+    async def serve() -> None:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", int(sys.argv[1])).start()
+        await asyncio.Event().wait()
+
+    asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main()
