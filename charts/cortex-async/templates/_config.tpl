@@ -1,0 +1,73 @@
+{{- /* What the glue is told: the document of schemas/api.schema.json. Input: the root context. */}}
+{{- define "cortex-async.api-json" -}}
+{{- $values := .Values -}}
+{{- $name := include "cortex-async.name" . -}}
+{{- $queue := printf "%s-%s" $values.clusterName $name -}}
+{{- $timeout := $values.pod.request_timeout -}}
+{{- with $timeout }}{{ $timeout = include "cortex-async.seconds" . | int }}{{ end -}}
+{{- dict
+  "name" $name
+  "clusterName" $values.clusterName
+  "aws" (dict "region" (include "cortex-async.region" .) "endpointUrl" (include "cortex-async.endpoint-url" . | fromJson).url)
+  "storage" (dict
+    "bucket" (include "cortex-async.bucket" .)
+    "prefix" ($values.storage.prefix | default $values.clusterName)
+    "retentionDays" (int $values.storage.retentionDays))
+  "queue" (dict
+    "url" $values.queue.url
+    "name" $queue
+    "deadLetterName" (printf "%s-dead-letter" $queue)
+    "maxAttempts" (int $values.queue.maxAttempts)
+    "visibilityTimeoutSeconds" (int $values.queue.visibilityTimeoutSeconds)
+    "inlineLimitBytes" (int $values.queue.inlineLimitBytes)
+    "retryOn" ($values.queue.retryOn | default list))
+  "pod" (dict
+    "port" (int $values.pod.port)
+    "maxConcurrency" (int $values.pod.max_concurrency)
+    "requestTimeoutSeconds" $timeout
+    "terminationGracePeriodSeconds" (include "cortex-async.grace" . | int))
+  "probes" (include "cortex-async.glue-probes" . | fromJsonArray)
+  "gateway" (dict
+    "port" 8888
+    "endpoint" (include "cortex-async.endpoint" .)
+    "maxPayloadMiB" (int $values.gateway.maxPayloadMiB)
+    "sensitiveHeaders" $values.gateway.sensitiveHeaders)
+  "dispatcher" (dict "adminPort" 15000)
+  | toPrettyJson -}}
+{{- end }}
+
+{{- /* cli.yaml: what the CLI and the Python client read inside the containers. Input: the root context. */}}
+{{- define "cortex-async.cli-yaml" -}}
+{{- $client := .Values.client -}}
+{{- dict
+  "default_environment" $client.environment
+  "environments" (list (dict "name" $client.environment "operator_endpoint" $client.operatorEndpoint))
+  | toYaml -}}
+{{- end }}
+
+{{- /* AWS region. Input: the root context. */}}
+{{- define "cortex-async.region" -}}
+{{ .Values.aws.region | default "us-east-1" }}
+{{- end }}
+
+{{- /* S3 bucket. Input: the root context. */}}
+{{- define "cortex-async.bucket" -}}
+{{ .Values.aws.bucket | default "cortex-async" }}
+{{- end }}
+
+{{- /* Base URL of S3 and SQS as JSON {"url": URL or null}: the emulator's, or that of the values. Input: the root context. */}}
+{{- define "cortex-async.endpoint-url" -}}
+{{- $emulator := printf "http://api-%s-emulator.%s.svc:4566" (include "cortex-async.name" .) .Release.Namespace -}}
+{{- dict "url" (.Values.emulator.enabled | ternary $emulator .Values.aws.endpointUrl) | toJson -}}
+{{- end }}
+
+{{- /* URL path of the API: one slash before it, none after. Input: the root context. */}}
+{{- define "cortex-async.endpoint" -}}
+/{{ .Values.networking.endpoint | default (include "cortex-async.name" .) | trimAll "/" }}
+{{- end }}
+
+{{- /* Seconds between SIGTERM and SIGKILL of the API's pods. Input: the root context. */}}
+{{- define "cortex-async.grace" -}}
+{{- $timeout := include "cortex-async.seconds" (.Values.pod.request_timeout | default "0s") | int -}}
+{{- .Values.terminationGracePeriodSeconds | default (max 60 (add $timeout 10)) | int -}}
+{{- end }}

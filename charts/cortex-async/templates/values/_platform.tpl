@@ -1,0 +1,49 @@
+{{- /* What is wrong with how and where the release is installed. Input: the root context. */}}
+{{- define "cortex-async.problems-of-platform" }}
+{{- $values := .Values }}
+{{- range $part := list "gateway" "dispatcher" "provision" "emulator" }}
+{{- $resources := (get $values $part).resources }}
+{{- range $resource, $request := $resources.requests }}
+{{- $limit := get ($resources.limits | default dict) $resource }}
+{{- if and $limit (gt (include "cortex-async.thousandths" $request | int64) (include "cortex-async.thousandths" $limit | int64)) }}
+- {{ $part }}.resources.requests.{{ $resource }}: {{ $request }} is more than its limit ({{ $limit }})
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $field, $spreads := dict "topologySpreadConstraints" $values.topologySpreadConstraints "gateway.topologySpreadConstraints" $values.gateway.topologySpreadConstraints }}
+{{- $seen := list }}
+{{- range $index, $spread := $spreads }}
+{{- $pair := printf "%s with %s" .topologyKey (.whenUnsatisfiable | default "ScheduleAnyway") }}
+{{- if has $pair $seen }}
+- {{ $field }}[{{ $index }}].topologyKey: {{ $pair }} is there twice
+{{- end }}
+{{- $seen = append $seen $pair }}
+{{- end }}
+{{- end }}
+{{- $accounts := list }}
+{{- range list (list "serviceAccount" "" $values.serviceAccount) (list "gateway.serviceAccount" "-gateway" $values.gateway.serviceAccount) (list "provision.serviceAccount" "-provision" $values.provision.serviceAccount) }}
+{{- $account := include "cortex-async.service-account" (list $ (index . 2) (index . 1)) }}
+{{- if and (index . 2).create (has $account $accounts) }}
+- {{ index . 0 }}.name: {{ $account }} would be made twice; set {{ index . 0 }}.create to false to share it
+{{- end }}
+{{- $accounts = append $accounts $account }}
+{{- end }}
+{{- with $values.securityContext }}
+{{- if and (eq .level "restricted") (eq (toString .runAsUser) "0") }}
+- securityContext.runAsUser: 0 is root, which securityContext.level restricted does not take; set it to baseline
+{{- end }}
+{{- end }}
+{{- if and $values.networking.httpRoute.enabled (not $values.networking.httpRoute.parentRefs) }}
+- networking.httpRoute.parentRefs: at least one Gateway is needed
+{{- end }}
+{{- if $values.emulator.enabled }}
+{{- if not $values.emulator.image }}
+- emulator.image: required while emulator.enabled; the chart README shows how to build one
+{{- end }}
+{{- range $field, $set := dict "aws.endpointUrl" $values.aws.endpointUrl "aws.credentialsSecret" $values.aws.credentialsSecret "queue.url" $values.queue.url "networking.istio.enabled" $values.networking.istio.enabled "networking.httpRoute.enabled" $values.networking.httpRoute.enabled "networking.ingress.enabled" $values.networking.ingress.enabled "serviceAccount.annotations" $values.serviceAccount.annotations }}
+{{- if $set }}
+- {{ $field }}: not together with emulator.enabled, which is for a first try and keeps nothing
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

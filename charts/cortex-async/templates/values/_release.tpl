@@ -1,0 +1,15 @@
+{{- /* What is wrong with the name, the account and the queue. Input: the root context. */}}
+{{- define "cortex-async.problems-of-release" }}
+{{- $name := include "cortex-async.name" . }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]{0,40}[a-z0-9])?$" $name) }}
+- name: the release name {{ $name }} is not a DNS-1035 label of at most 42 characters; set name
+{{- end }}
+{{- range $key := list "region" "bucket" }}
+{{- if not (or $.Values.emulator.enabled (get $.Values.aws $key)) }}
+- aws.{{ $key }}: required, unless emulator.enabled
+{{- end }}
+{{- end }}
+{{- if and .Values.queue.url .Values.queue.deleteOnUninstall }}
+- queue.deleteOnUninstall: the queue of queue.url was made by something else, which has to delete it
+{{- end }}
+{{- end }}
