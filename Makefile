@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint chart fuzz-chart lock clean
 
 demo: $(READY)
 	$(BIN)/cortex-async local values/hello-world/values.yaml --once '{"name": "world"}'
@@ -17,6 +17,15 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python charts/generate.py --check
+
+# What follows from schemas/values.schema.json: the chart's copy, its values.yaml and its README.
+chart: $(READY)
+	$(BIN)/python charts/generate.py
+
+# As `make test` does with 200 sets of values, but with 10,000.
+fuzz-chart: $(READY)
+	FUZZ_EXAMPLES=10000 $(BIN)/pytest -n auto tests/chart/test_generated_values.py
 
 # Set-up: every package from the lock, by hash; then the project itself, in place; then helm.
 $(READY): tests/requirements.txt pyproject.toml
