@@ -38,7 +38,7 @@ lifecycle:
   {{- /* without one of its own, the web server outlives its last request: answered when the dispatcher has drained */}}
   {{- $drain := dict "http_get" (dict "port" 15000 "path" "/drain") }}
   preStop: {{- include "cortex-async.action" ($container.pre_stop | default $drain) | fromJson | toYaml | nindent 4 }}
-securityContext: {{- include "cortex-async.user-security" (list $root $container) | nindent 2 }}
+securityContext: {{- include "cortex-async.user-security" (list $root $container) | trim | nindent 2 }}
 volumeMounts:
   - name: mnt
     mountPath: /mnt

@@ -31,7 +31,7 @@ spec:
   securityContext:
     seccompProfile:
       type: RuntimeDefault
-  {{- include "cortex-async.scheduling" (list $root "provision" (pick $root.Values "nodeSelector" "tolerations") list) | nindent 2 }}
+  {{- include "cortex-async.scheduling" (list $root "provision" (pick $root.Values.gateway "nodeSelector" "tolerations") list) | trim | nindent 2 }}
   containers:
     - {{- include "cortex-async.glue-container" (list $root "provision" $settings.resources (index . 1)) | nindent 6 }}
       volumeMounts:
