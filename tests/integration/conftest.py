@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+
 from support.processes import Emulator
 from support.stack import Client, Stack
 

@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import pytest
+
 from support.stack import Client
 
 BODIES = {
@@ -35,7 +37,7 @@ async def test_payload_reaches_the_container_byte_for_byte(api: Client, kind: st
 
 
 async def test_payload_of_unknown_length_reaches_the_container(api: Client) -> None:
-    async def pieces():  # type: ignore[no-untyped-def]
+    async def pieces() -> AsyncIterator[bytes]:
         for _ in range(100):
             yield b"0123456789" * 10_000
 
@@ -75,7 +77,7 @@ async def test_large_result_comes_back_whole(api: Client) -> None:
 async def test_nothing_is_left_but_the_result(api: Client) -> None:
     request_id = await api.submit(os.urandom(300_000))
     await api.ended(request_id)
-    assert api.stack.processes[-1].stop() == 0
+    assert api.stack.latest("dispatcher").stop() == 0
     assert api.stack.objects() == [f"{request_id}/result"]
     assert api.stack.queue_depth() == (0, 0)
     assert api.stack.dead_letters() == 0

@@ -1,10 +1,13 @@
 """One API as it runs in a cluster: gateway, dispatchers and a web server, each a process, and their queue."""
 
+import asyncio
 import copy
 import io
 import json
 import sys
 import time
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -129,10 +132,11 @@ class Stack:
         self.gateway()
         self.dispatcher()
 
-    def wait_ready(self, port: int, process: Process) -> None:
-        import urllib.error
-        import urllib.request
+    def latest(self, name: str) -> Process:
+        """The process of that name that was started last."""
+        return next(process for process in reversed(self.processes) if process.name == name)
 
+    def wait_ready(self, port: int, process: Process) -> None:
         def ready() -> bool:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as response:
@@ -160,12 +164,12 @@ class Stack:
     def dead_letters(self) -> int:
         return sum(self.queue_depth(self.document["queue"]["deadLetterName"]))
 
-    def objects(self) -> list[str]:
-        """What the bucket holds of this API, as `<id>/<what>`."""
+    def objects(self, *, full: bool = False) -> list[str]:
+        """What the bucket holds of this API, as `<id>/<what>`, or as whole keys."""
         pages = self.emulator.client("s3").get_paginator("list_objects_v2")
         prefix = f"test/{self.name}/"
         return [
-            item["Key"].split("/", 3)[3]
+            item["Key"] if full else item["Key"].split("/", 3)[3]
             for page in pages.paginate(Bucket=BUCKET, Prefix=prefix)
             for item in page.get("Contents", ())
         ]
@@ -203,17 +207,15 @@ class Client:
         async with self.http.get(f"{self.stack.url}/{request_id}") as response:
             return response.status, await response.json()
 
-    async def ended(self, request_id: str, timeout: float = WAIT_SECONDS) -> dict[str, Any]:
+    async def ended(self, request_id: str, within: float = WAIT_SECONDS) -> dict[str, Any]:
         """Poll until the request has ended, and return what GET says then."""
-        import asyncio
-
-        end = time.monotonic() + timeout
+        end = time.monotonic() + within
         while True:
             status, document = await self.get(request_id)
             assert status == 200, document
             if document["status"] in ("completed", "failed"):
                 return document
-            assert time.monotonic() < end, f"{document} after {timeout} s\n" + "\n".join(
+            assert time.monotonic() < end, f"{document} after {within} s\n" + "\n".join(
                 process.log[-3000:] for process in self.stack.processes
             )
             await asyncio.sleep(0.02)
