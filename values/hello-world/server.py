@@ -15,7 +15,7 @@ async def greet(request: web.Request) -> web.Response:
         payload = await request.json()
     except json.JSONDecodeError as error:
         return web.json_response({"error": f"the payload is not JSON: {error}"}, status=400)
-    name = payload.get("name") if isinstance(payload, dict) else None
+    name = payload.get("name", "world") if isinstance(payload, dict) else None
     if not isinstance(name, str):
         return web.json_response({"error": 'expected a payload such as {"name": "world"}'}, status=400)
     request_id = request.headers.get("X-Cortex-Request-ID")
