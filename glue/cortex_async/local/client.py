@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -34,10 +34,10 @@ class Payload:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a request ended: its status and the exact JSON text of its result."""
+    """How a request ended: its status, and the exact JSON text of its result, or of its error when it failed."""
 
     status: str
-    result: str
+    document: str
 
 
 def read_payload(argument: str, content_type: str | None) -> Payload:
@@ -80,6 +80,24 @@ async def wait_until_ready(session: aiohttp.ClientSession, url: str, seen: list[
     await _until(look)
 
 
+async def wait_until_none_in_flight(session: aiohttp.ClientSession, endpoint_url: str, queue: str) -> None:
+    """Wait until every message of a queue that was received is deleted or visible again; for the emulator only."""
+
+    async def ask(operation: str, body: Mapping[str, Any]) -> Any:
+        headers = {"X-Amz-Target": f"AmazonSQS.{operation}", "Content-Type": "application/x-amz-json-1.0"}
+        async with session.post(endpoint_url, json=body, headers=headers) as answer:
+            return await answer.json(content_type=None)
+
+    url = (await ask("GetQueueUrl", {"QueueName": queue}))["QueueUrl"]
+    count = "ApproximateNumberOfMessagesNotVisible"
+
+    async def look() -> bool | None:
+        found = await ask("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": [count]})
+        return True if found["Attributes"][count] == "0" else None
+
+    await _until(look)
+
+
 async def submit(session: aiohttp.ClientSession, url: str, payload: Payload) -> str:
     """Submit a request and return its id."""
     headers = {"Content-Type": payload.content_type}
@@ -102,7 +120,8 @@ async def wait_for_result(session: aiohttp.ClientSession, url: str) -> Outcome:
             raise RequestError(f"the gateway does not know the request: {answer.status} {text.strip()}")
         fields = raw_fields(text)
         status = json.loads(fields["status"])
-        return Outcome(status, fields.get("result", "null")) if status in {"completed", "failed"} else None
+        document = {"completed": "result", "failed": "error"}.get(status)
+        return Outcome(status, fields[document]) if document else None
 
     return await _until(look)
 

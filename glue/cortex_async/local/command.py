@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:  # before anything was started
         return 128 + signal.SIGINT
     if outcome is not None:
-        print(outcome.result)
+        print(outcome.document)
         return 0 if outcome.status == "completed" else 1
     return 128 + signalled if signalled else 0
 

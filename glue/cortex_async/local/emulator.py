@@ -12,6 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cortex_async.errors import CortexError
 from cortex_async.local.process import Command
 
+EMULATOR = "emulator"
+"""Name of the process."""
+
 REGION = "us-east-1"
 BUCKET = "cortex-local"
 CREDENTIALS = {
@@ -43,7 +46,7 @@ def emulator(port: int, env: Mapping[str, str], cwd: Path) -> Command:
         "S3_PERSIST": "0",
         "PERSIST_STATE": "0",
     }
-    return Command("emulator", [sys.executable, "-m", "ministack"], own, cwd)
+    return Command(EMULATOR, [sys.executable, "-m", "ministack"], own, cwd)
 
 
 def without_aws(env: Mapping[str, str]) -> dict[str, str]:

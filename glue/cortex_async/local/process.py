@@ -169,8 +169,12 @@ class ProcessGroup:
             child.process.send_signal(signal.SIGTERM)
         if running:
             await asyncio.wait([child.exited for child in running], timeout=grace_seconds)
-        for child in running:
-            if child.process.returncode is None:
+        self.kill(names)
+
+    def kill(self, names: Sequence[str]) -> None:
+        """End processes at once (SIGKILL); those that have ended are no error."""
+        for name, child in self._children.items():
+            if name in names and child.process.returncode is None:
                 child.process.kill()
 
     def _kill(self) -> None:

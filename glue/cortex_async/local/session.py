@@ -13,7 +13,7 @@ import aiohttp
 
 from cortex_async.errors import CortexError
 from cortex_async.local import client
-from cortex_async.local.emulator import create_bucket
+from cortex_async.local.emulator import EMULATOR, create_bucket
 from cortex_async.local.output import Output
 from cortex_async.local.process import Command, ProcessGroup
 
@@ -39,14 +39,25 @@ class Plan:
     timeout_seconds: float
 
     @property
-    def url(self) -> str:
-        """URL that requests are posted to."""
-        return f"http://127.0.0.1:{self.api['gateway']['port']}{self.api['gateway']['endpoint']}"
+    def gateway_port(self) -> int:
+        """Port that requests are posted to."""
+        return int(self.api["gateway"]["port"])
 
     @property
-    def ready_url(self) -> str:
-        """URL that tells whether all containers take requests."""
-        return f"http://127.0.0.1:{self.api['dispatcher']['adminPort']}/readyz"
+    def admin_port(self) -> int:
+        """Port of the dispatcher."""
+        return int(self.api["dispatcher"]["adminPort"])
+
+    @property
+    def url(self) -> str:
+        """URL that requests are posted to."""
+        return f"http://127.0.0.1:{self.gateway_port}{self.api['gateway']['endpoint']}"
+
+    @property
+    def queue_name(self) -> str:
+        """Name of the queue that the requests go through."""
+        url = self.api["queue"]["url"]
+        return str(url.rpartition("/")[2] if url else self.api["queue"]["name"])
 
     @property
     def names(self) -> list[str]:
@@ -85,13 +96,17 @@ class Session:
             if ready:
                 self._greet()
                 await self._unless_stopped(self._watched(asyncio.Event().wait()))
-            await self._drain()
+                self._output.plain("\nstopping; requests in hand may finish (once more to stop at once)")
+                await self._drain(http, self._plan.api["pod"]["terminationGracePeriodSeconds"])
             return ready
 
     async def once(self, payload: client.Payload) -> client.Outcome | None:
         """Submit one request and return how it ended, or None when told to stop first. Raises `CortexError`."""
         async with self._group, aiohttp.ClientSession() as http:
-            return await self._unless_stopped(self._submit(http, payload))
+            outcome = await self._unless_stopped(self._submit(http, payload))
+            if outcome is not None:
+                await self._drain(http, _STOP_SECONDS)
+            return outcome
 
     async def _submit(self, http: aiohttp.ClientSession, payload: client.Payload) -> client.Outcome:
         await self._get_ready(http)
@@ -122,10 +137,9 @@ class Session:
         await self._watched(self._group.run(plan.provision))
         await self._group.start(plan.gateway)
         await self._group.start(plan.dispatcher)
-        waiting_for[:] = ["gateway"]
-        await self._watched(client.wait_until_answers(http, plan.url))
-        waiting_for[:] = ["dispatcher"]
-        await self._watched(client.wait_until_ready(http, plan.ready_url, waiting_for))
+        for process, port in ((plan.gateway, plan.gateway_port), (plan.dispatcher, plan.admin_port)):
+            waiting_for[:] = [process.name]
+            await self._watched(client.wait_until_ready(http, f"http://127.0.0.1:{port}/readyz", waiting_for))
 
     def _not_ready(self, waiting_for: Sequence[str]) -> str:
         named = [name for name in self._plan.names if any(re.match(f"{name}(:|$)", each) for each in waiting_for)]
@@ -143,18 +157,27 @@ class Session:
         self._output.plain(f"  look at its result:  curl -s {shlex.quote(url)}/$ID")
         self._output.plain("\nCtrl-C stops everything\n")
 
-    async def _drain(self) -> None:
+    async def _drain(self, http: aiohttp.ClientSession, grace: float) -> None:
         """Stop in the order that lets requests in hand finish: the dispatcher first, what it needs after it."""
-        grace = self._plan.api["pod"]["terminationGracePeriodSeconds"]
-        self._output.plain("\nstopping; requests in hand may finish (once more to stop at once)")
 
         async def in_order() -> None:
-            await self._group.stop([self._plan.dispatcher.name], grace)
+            dispatcher = [self._plan.dispatcher.name]
+            await first_of(self._group.stop(dispatcher, grace), self._until_nothing_in_hand(http))
+            self._group.kill(dispatcher)
             await self._group.stop([self._plan.gateway.name], _STOP_SECONDS)
             await self._group.stop([each.name for each in self._plan.containers], _STOP_SECONDS)
-            await self._group.stop(["emulator"], _STOP_SECONDS)
+            self._group.kill([EMULATOR])  # it keeps nothing, and would wait for connections that are open
 
         await first_of(in_order(), self._stop.hurry.wait())
+
+    async def _until_nothing_in_hand(self, http: aiohttp.ClientSession) -> None:
+        """Wait until no message is in flight, if the queue is embedded.
+
+        The dispatcher then still waits for its open receive, up to 20 s. What that brings is lost with the queue.
+        """
+        if self._plan.emulator is None:
+            await asyncio.Event().wait()
+        await client.wait_until_none_in_flight(http, self._plan.api["aws"]["endpointUrl"], self._plan.queue_name)
 
     async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
         """Do some work, unless a process ends meanwhile: then raise `ProcessError`."""
