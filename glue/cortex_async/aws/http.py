@@ -19,6 +19,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from cortex_async.aws.credentials import Credentials
+from cortex_async.aws.proxy import proxy_for
 from cortex_async.aws.retry import Retry, decide, delay_seconds
 from cortex_async.aws.signing import Signer
 from cortex_async.config import AwsConfig
@@ -66,7 +67,6 @@ class AwsSession:
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            trust_env=True,
         )
 
     async def __aenter__(self) -> Self:
@@ -94,6 +94,7 @@ class Service:
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._base_path = parts.path
         self._host = parts.netloc
+        self._proxy = proxy_for(base_url)
         self._signer = Signer(name, session.config.region)
 
     async def send(self, call: Call, patience: float | None) -> Answer:
@@ -153,6 +154,8 @@ class Service:
             data=call.body if len(call.body) < _WRITTEN_AT_ONCE else io.BytesIO(call.body),
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=call.read_seconds),
+            proxy=self._proxy.url if self._proxy else None,
+            proxy_headers=self._proxy.headers if self._proxy else None,
         )
         if read or response.status >= 300:
             try:
