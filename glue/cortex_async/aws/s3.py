@@ -68,9 +68,11 @@ class S3:
         body: bytes,
         patience: float | None,
         query: str = "",
+        *,
+        may_fail_late: bool = False,
     ) -> Answer:
         """Send one call about `key`; `query` is percent-encoded and sorted."""
-        call = Call(operation, method, self._path(key), query, headers, body)
+        call = Call(operation, method, self._path(key), query, headers, body, may_fail_late=may_fail_late)
         return await self._service.send(call, patience)
 
     def _path(self, key: str) -> str:
@@ -103,14 +105,13 @@ class Upload:
         operation = "CompleteMultipartUpload"
         query = f"uploadId={self._id}"
         try:
-            answer = await self._bucket.send(operation, "POST", self._key, headers, body, patience, query)
+            await self._bucket.send(
+                operation, "POST", self._key, headers, body, patience, query, may_fail_late=True
+            )
         except AwsRefused as error:
             if error.code != "NoSuchUpload":
                 raise
             await self._bucket.head(self._key, patience)  # an earlier try succeeded, only its answer was lost
-            return
-        if b"<Error>" in answer.body:  # S3 may begin with 200 and fail later
-            raise AwsUnavailable(operation, answer.body[:500].decode("utf-8", "replace"))
 
     async def abort(self, patience: float | None) -> None:
         """AbortMultipartUpload; the bucket's lifecycle rule removes what this cannot."""
