@@ -36,9 +36,11 @@ CONTAINER = {
         "command": {"type": ["array", "null"], "items": {"type": "string"}},
         "env": {
             "type": "object",
-            "propertyNames": {"not": {"pattern": "^CORTEX_"}},
-            "additionalProperties": {"type": "string"},
+            "description": "Variables; CORTEX_ is reserved.",
+            "additionalProperties": False,
+            "patternProperties": {"^CORTEX_": False, "^[A-Za-z_]*$": {"type": "string"}},
         },
+        "labels": {"propertyNames": {"not": {"pattern": "/"}}},
         "cpu": {"anyOf": [{"type": "number", "minimum": 0.02}, {"type": "string", "pattern": "^[0-9]+m$"}]},
         "readiness_probe": {"$ref": "#/definitions/probe"},
         "volume": {
@@ -121,7 +123,7 @@ def test_accepts_a_file_that_the_defaults_complete(check: Check) -> None:
         (
             container("zzz: 1"),
             "pod.containers[0].zzz",
-            "unknown field; expected one of command, cpu, env, image, name, readiness_probe, volume",
+            "unknown field; expected one of command, cpu, env, image, labels, name, readiness_probe, volume",
         ),
         (
             "pod:\n  maxConcurrency: 2\n  containers: [{name: a, image: x}]",
@@ -135,7 +137,9 @@ def test_accepts_a_file_that_the_defaults_complete(check: Check) -> None:
         (container("command: python x.py"), "pod.containers[0].command", 'a list or null, got "python x.py"'),
         (container("command: [x, 80]"), "pod.containers[0].command[1]", "expected text, got 80; put it in quotes"),
         (container("env: {A: true}"), "pod.containers[0].env.A", "expected text, got true; put it in quotes"),
-        (container("env: {CORTEX_A: b}"), "pod.containers[0].env.CORTEX_A", "text that does not match ^CORTEX_"),
+        (container("env: {CORTEX_A: b}"), "pod.containers[0].env.CORTEX_A", "not allowed (Variables; CORTEX_ is"),
+        (container("env: {a b: c}"), 'pod.containers[0].env["a b"]', "expected a name that matches ^[A-Za-z_]*$"),
+        (container("labels: {a/b: c}"), 'pod.containers[0].labels["a/b"]', "text that does not match /"),
         (
             "kind: AsyncApi\n" + container(),
             "kind",

@@ -15,7 +15,7 @@ from jsonschema.validators import validator_for
 
 from cortex_async.errors import CortexError
 from cortex_async.values.document import Document, DocumentError, FieldPath, Position, read_document
-from cortex_async.values.explain import explain
+from cortex_async.values.explain import explain, without_false
 
 __all__ = [
     "ChartNotFoundError",
@@ -77,7 +77,7 @@ def check_values(file: Path, chart: Path, overlay: Mapping[str, Any] | None = No
     except DocumentError as error:
         return [_finding(path, position, message) for path, position, message in error.problems]
     defaults = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8")) or {}
-    schema = json.loads((chart / "values.schema.json").read_text(encoding="utf-8"))
+    schema = without_false(json.loads((chart / "values.schema.json").read_text(encoding="utf-8")))
     values = merge(merge(overlay or {}, document.values, keep_nulls=True), defaults)
     errors = validator_for(schema)(schema).iter_errors(values)
     findings = [_located(document, problem.path, problem.message) for problem in explain(errors)]

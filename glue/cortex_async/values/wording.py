@@ -1,0 +1,122 @@
+"""The words for schema errors: what a rule expects, what came, and the nearest valid name."""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from jsonschema.exceptions import ValidationError
+
+_NOUNS = {
+    "object": "fields",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_PATTERNS = {
+    "^[a-z]([-a-z0-9]*[a-z0-9])?$": "lower-case letters, digits and `-`, a letter first and no `-` last",
+}
+_SHOWN = 60  # characters of a value that a message shows
+
+
+def nearest_name(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that was most likely meant: the same but for case and `_`, else a similar one."""
+    folded = {_fold(candidate): candidate for candidate in known}
+    same = folded.get(_fold(name))
+    if same is not None:
+        return same
+    close = difflib.get_close_matches(_fold(name), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def show(value: Any) -> str:
+    """Return a value as JSON, cut to one short line."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def either(names: list[str], quote: str = "`") -> str:
+    """Return names as a list in words."""
+    return ", ".join(f"{quote}{name}{quote}" for name in names)
+
+
+def sentence(error: ValidationError) -> str:
+    """Say what was expected and what came."""
+    text = f"expected {expected(error)}, got {show(error.instance)}"
+    rule: Any = error.validator_value
+    if error.validator in {"enum", "const"}:
+        known = [str(value) for value in (rule if error.validator == "enum" else [rule])]
+        nearest = nearest_name(str(error.instance), known)
+        return f"{text}; did you mean `{nearest}`?" if nearest else text
+    meaning = description(error)
+    if error.validator == "type" and set(_as_list(rule)) <= {"string", "null"} and _is_plain(error.instance):
+        schema: Any = error.schema
+        fits = re.search(schema.get("pattern", ""), show(error.instance))
+        return f"{text}; put it in quotes" if fits else f"{text} ({meaning})"
+    if error.validator == "not" and meaning:
+        return f"{text} ({meaning})"
+    if error.validator == "pattern" and meaning and rule not in _PATTERNS:
+        came = show(error.instance)
+        return f"{text} ({meaning})" if len(rule) < _SHOWN else f"expected: {meaning}; got {came}"
+    return text
+
+
+def expected(error: ValidationError) -> str:
+    """Return what the rule that failed expects."""
+    rule = _RULES.get(str(error.validator))
+    return rule(error.validator_value) if rule else f"{error.validator} {show(error.validator_value)}"
+
+
+def description(error: ValidationError) -> str:
+    """Return what the schema says about the value."""
+    schema: Any = error.schema
+    return str(schema.get("description", "")).rstrip(".")
+
+
+def _forbidden(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return f"anything but {either([show(value) for value in schema['enum']], quote='')}"
+    if "pattern" in schema:
+        return f"text that does not match {schema['pattern']}"
+    return f"nothing that fits {show(schema)}"
+
+
+_RULES: dict[str, Callable[[Any], str]] = {
+    "type": lambda types: " or ".join(_NOUNS[each] for each in _as_list(types)),
+    "enum": lambda values: either([show(value) for value in values], quote=""),
+    "const": show,
+    "minimum": lambda limit: f"at least {limit}",
+    "maximum": lambda limit: f"at most {limit}",
+    "exclusiveMinimum": lambda limit: f"more than {limit}",
+    "exclusiveMaximum": lambda limit: f"less than {limit}",
+    "multipleOf": lambda unit: f"a multiple of {unit}",
+    "minLength": lambda count: f"text of at least {_count(count, 'character')}",
+    "maxLength": lambda count: f"text of at most {_count(count, 'character')}",
+    "minItems": lambda count: f"at least {_count(count, 'entry', 'entries')}",
+    "maxItems": lambda count: f"at most {_count(count, 'entry', 'entries')}",
+    "minProperties": lambda count: f"at least {_count(count, 'field')}",
+    "maxProperties": lambda count: f"at most {_count(count, 'field')}",
+    "uniqueItems": lambda _: "entries that differ from each other",
+    "pattern": lambda pattern: _PATTERNS.get(pattern) or f"text that matches {pattern}",
+    "not": _forbidden,
+}
+
+
+def _as_list(types: str | list[str]) -> list[str]:
+    return [types] if isinstance(types, str) else types
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (bool, int, float))
+
+
+def _count(count: int, one: str, many: str | None = None) -> str:
+    return f"1 {one}" if count == 1 else f"{count} {many or one + 's'}"
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
