@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint chart fuzz-chart lock clean
+.PHONY: demo test lint chaos chart fuzz-chart lock clean
 
 demo: $(READY)
 	$(BIN)/cortex-async local values/hello-world/values.yaml --once '{"name": "world"}'
@@ -26,6 +26,11 @@ chart: $(READY)
 # As `make test` does with 200 sets of values, but with 10,000.
 fuzz-chart: $(READY)
 	FUZZ_EXAMPLES=10000 $(BIN)/pytest -n auto tests/chart/test_generated_values.py
+
+# Requests while dispatchers are killed and AWS is faulty: prints what was lost (nothing), and fails otherwise.
+# `make chaos CHAOS="--requests 2000 --seed 7"` for another run; --help names the options.
+chaos: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
 
 # Set-up: every package from the lock, by hash; then the project itself, in place; then helm.
 $(READY): tests/requirements.txt pyproject.toml

@@ -1,0 +1,162 @@
+"""The client: submits requests of many kinds, waits for each result, and checks that it is the right one."""
+
+import asyncio
+import hashlib
+import io
+import json
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+_LARGE_RESULT_BYTES = 6_000_000  # more than one part of a multipart upload
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 1.5
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One request: what is posted, and what the result must be."""
+
+    payload: bytes
+    query: str
+    fill: int | None  # the result is a string of that length, else it tells the payload's SHA-256 and size
+
+    def matches(self, request_id: str, result: Any) -> bool:
+        """Whether `result` is what the web server of the tests answers to this request."""
+        if self.fill is not None:
+            return bool(result == "x" * self.fill)
+        headers = {name.lower(): value for name, value in result["headers"]}
+        return bool(
+            result["sha256"] == hashlib.sha256(self.payload).hexdigest()
+            and result["size"] == len(self.payload)
+            and result["query"] == self.query
+            and headers["x-cortex-request-id"] == request_id
+        )
+
+
+def make_request(seed: str, index: int) -> Wanted:
+    """Make the request of that number: mostly small ones, some above the inline limit, few of several MB."""
+    chance = random.Random(f"{seed}/{index}")
+    kind = chance.random()
+    size = chance.randrange(2000)
+    query = f"n={index}"
+    fill = None
+    if kind < 0.003:
+        size = chance.randrange(5_500_000, 8_000_000)
+    elif kind < 0.05:
+        size = chance.randrange(20_000, 100_000)
+    elif kind < 0.08:
+        query += "&sleep=0.5"
+    elif kind < 0.09:
+        fill = chance.randrange(70_000, 200_000)
+    elif kind < 0.091:
+        fill = chance.randrange(_LARGE_RESULT_BYTES, 2 * _LARGE_RESULT_BYTES)
+    if fill is not None:
+        query += f"&fill={fill}"
+    payload = json.dumps({"n": index}).encode() if chance.random() < 0.5 else index.to_bytes(4)
+    return Wanted(payload + chance.randbytes(size), query, fill)
+
+
+@dataclass
+class Tally:
+    """What the client saw."""
+
+    accepted: dict[str, str | None] = field(default_factory=dict)  # id -> MD5 of the result's bytes, None so far
+    wrong: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    longest_seconds: float = 0.0
+
+    @property
+    def without_result(self) -> list[str]:
+        return [request_id for request_id, result in self.accepted.items() if result is None]
+
+
+class Load:
+    """Keeps `concurrency` requests under way until `total` have ended or `deadline` (time.monotonic) has come."""
+
+    def __init__(self, url: str, http: aiohttp.ClientSession, seed: str, total: int, deadline: float) -> None:
+        self._url = url
+        self._http = http
+        self._seed = seed
+        self._numbers = iter(range(total))
+        self._deadline = deadline
+        self.tally = Tally()
+
+    async def run(self, concurrency: int) -> None:
+        """Return when every request has a result, or the deadline is over."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        for index in self._numbers:
+            wanted = make_request(self._seed, index)
+            request_id = await self._submit(wanted)
+            if request_id is None:
+                return
+            self.tally.accepted[request_id] = None
+            since = time.monotonic()
+            await self._await_result(request_id, wanted)
+            self.tally.longest_seconds = max(self.tally.longest_seconds, time.monotonic() - since)
+
+    async def _submit(self, wanted: Wanted) -> str | None:
+        """Submit until it is accepted; a POST without an id in its answer was not, whatever became of it."""
+        url = URL(f"{self._url}?{wanted.query}", encoded=True)
+        while time.monotonic() < self._deadline:
+            payload = io.BytesIO(wanted.payload) if len(wanted.payload) > 2**20 else wanted.payload
+            try:
+                async with self._http.post(url, data=payload) as response:
+                    document = await response.json()
+                    if response.status == 200:
+                        return str(document["id"])
+                    self.tally.counts[f"POST answered {response.status}"] += 1
+                    if response.status != 503:
+                        self.tally.wrong.append(f"a POST was answered {response.status}: {document}")
+            except (aiohttp.ClientError, TimeoutError):
+                self.tally.counts["POST without an answer"] += 1
+            await asyncio.sleep(random.uniform(0.1, 1.0))
+        self.tally.counts["requests that could not be submitted in time"] += 1
+        return None
+
+    async def _await_result(self, request_id: str, wanted: Wanted) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while time.monotonic() < self._deadline:
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
+            try:
+                async with self._http.get(f"{self._url}/{request_id}") as response:
+                    body = await response.read()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                self.tally.counts[f"GET without a whole answer ({type(error).__name__})"] += 1
+                continue
+            if response.status == 503:
+                self.tally.counts["GET answered 503"] += 1
+            elif self._ends(request_id, wanted, response.status, body):
+                return
+
+    def _ends(self, request_id: str, wanted: Wanted, status: int, body: bytes) -> bool:
+        """Judge an answer; True when it is a last one."""
+        tally = self.tally
+        try:
+            document = json.loads(body)
+        except ValueError:
+            tally.wrong.append(f"{request_id}: an answer ({status}) that is not JSON: {body[:200]!r}")
+            return False
+        if status != 200:
+            tally.wrong.append(f"{request_id}: an accepted id was answered {status}: {document}")
+            return False
+        if document["status"] not in ("completed", "failed"):
+            return False
+        name = "result" if document["status"] == "completed" else "error"
+        result = body.partition(f'"{name}": '.encode())[2][:-1]
+        tally.accepted[request_id] = hashlib.md5(result).hexdigest()
+        if document["status"] == "failed":
+            tally.wrong.append(f"{request_id}: failed: {document['error']}")
+        elif not wanted.matches(request_id, document["result"]):
+            tally.wrong.append(f"{request_id}: a result of another request: {str(document['result'])[:300]}")
+        return True

@@ -1,0 +1,102 @@
+"""One chaos run from start to end, with nothing of it left afterwards."""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from chaos.audit import judge, look, report, settle
+from chaos.killer import Killer
+from chaos.load import Load
+from chaos.stack import ChaosStack
+from support.processes import Emulator
+
+_SETTLE_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run does; times in seconds, the fault rate as a share of 1."""
+
+    requests: int = 20_000
+    kill_interval: float = 3.0
+    fault_rate: float = 0.1
+    seed: str = "1"
+    dispatchers: int = 3
+    concurrency: int = 256
+    deadline: float = 1800.0
+
+
+async def run(options: Options, folder: Path, say: Callable[[str], None]) -> bool:
+    """Run, say the report, and return whether nothing was lost, wrong or left over."""
+    emulator = Emulator(folder)
+    stack = None
+    try:
+        stack = ChaosStack(emulator, folder, options.seed)
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=120)
+        ) as http:
+            return await _run(options, stack, http, say)
+    finally:
+        if stack is not None:
+            stack.stop()
+        emulator.process.kill()
+
+
+async def _run(
+    options: Options, stack: ChaosStack, http: aiohttp.ClientSession, say: Callable[[str], None]
+) -> bool:
+    stack.provision()
+    stack.start_web_server()
+    stack.gateway()
+    await http.post(f"{stack.proxy_admin}/rate?value={options.fault_rate}")
+    killer = Killer(stack, http, options.seed, options.kill_interval)
+    killer.start(options.dispatchers)
+    began = time.monotonic()
+    load = Load(stack.url, http, options.seed, options.requests, began + options.deadline)
+    killing = asyncio.create_task(killer.run())
+    telling = asyncio.create_task(_tell(load, killer, say))
+    try:
+        await load.run(options.concurrency)
+    finally:
+        for task in (killing, telling):
+            task.cancel()
+        for task in (killing, telling):
+            with suppress(asyncio.CancelledError):
+                await task
+    seconds = time.monotonic() - began
+    await settle(stack, _SETTLE_SECONDS)
+    killer.check()
+    async with http.get(f"{stack.proxy_admin}/counts") as response:
+        counts = await response.json()
+    left = await asyncio.to_thread(look, stack)
+    verdict = judge(load.tally, left, killer.bad_exits, options.requests)
+    say(report(load.tally, left, verdict, killer.counts, counts, seconds))
+    return verdict.holds
+
+
+async def _tell(load: Load, killer: Killer, say: Callable[[str], None]) -> None:
+    """Say every ten seconds how far it is."""
+    while True:
+        await asyncio.sleep(10)
+        tally = load.tally
+        done = len(tally.accepted) - len(tally.without_result)
+        kills = killer.counts["SIGKILL"] + killer.counts["SIGTERM"]
+        say(f"… {done} results, {kills} kills, {len(tally.wrong)} wrong")
+
+
+def run_in_temporary_folder(options: Options, say: Callable[[str], None], *, keep: bool = False) -> bool:
+    """Run with all files in a folder that is removed, unless something was wrong or it is to be kept."""
+    folder = Path(tempfile.mkdtemp(prefix="cortex-chaos-"))
+    holds = asyncio.run(run(options, folder, say))
+    if holds and not keep:
+        shutil.rmtree(folder)
+    else:
+        say(f"the logs are in {folder}")
+    return holds
