@@ -17,13 +17,14 @@ from botocore.config import Config
 
 from cortex_async import config, logs
 from cortex_async.config import ApiConfig
+from cortex_async.dispatcher.outcome import receive_limit
 from cortex_async.errors import CortexError
 
 log = logging.getLogger(__name__)
 
-# The redrive policy moves a message only after so many more receives than `queue.maxAttempts`, so that the
-# dispatcher sees it first and can leave a result; receives that never arrived and releases on shutdown count too.
-_RECEIVES_BEYOND_ATTEMPTS = 5
+# SQS itself moves a message only after so many more receives than the dispatcher's own limit, so that the
+# dispatcher sees it first and can leave a result.
+_RECEIVES_BEYOND_LIMIT = 5
 _SECONDS_A_DAY = 86_400
 _DEAD_LETTER_DAYS = 14  # the longest that SQS keeps a message
 _TRIES = 15
@@ -41,19 +42,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make everything; the dead-letter queue first, so that no queue is ever without one."""
+    """Provision the API of `--config`."""
     api = config.load(args.config)
     logs.configure("provision", api.name)
+    provision(api, create_bucket=args.create_bucket)
+    return 0
+
+
+def provision(api: ApiConfig, *, create_bucket: bool = False) -> None:
+    """Make everything; the dead-letter queue first, so that no queue is ever without one. Raises ProvisionError."""
     try:
         _provision_queues(api, _client(api, "sqs"))
-        _provision_bucket(api, _client(api, "s3"), create=args.create_bucket)
+        _provision_bucket(api, _client(api, "s3"), create=create_bucket)
     except botocore.exceptions.NoCredentialsError as error:
         raise ProvisionError(
             "no AWS credentials found: set AWS_PROFILE, or give the Job's service account a role"
         ) from error
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise ProvisionError(str(error)) from error
-    return 0
 
 
 def _client(api: ApiConfig, service: str) -> Any:
@@ -73,7 +79,7 @@ def _provision_queues(api: ApiConfig, sqs: Any) -> None:
     found = sqs.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])
     redrive = {
         "deadLetterTargetArn": found["Attributes"]["QueueArn"],
-        "maxReceiveCount": api.queue.max_attempts + _RECEIVES_BEYOND_ATTEMPTS,
+        "maxReceiveCount": receive_limit(api.queue.max_attempts) + _RECEIVES_BEYOND_LIMIT,
     }
     attributes = {
         "VisibilityTimeout": str(api.queue.visibility_timeout_seconds),

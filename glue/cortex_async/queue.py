@@ -52,9 +52,9 @@ class Queue:
             entry |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}
         await self._sends.add(entry, patience)
 
-    async def receive(self, count: int) -> list[Received]:
-        """Wait up to 20 s for at most `count` (1 to 10) messages, in a single try."""
-        return await self._sqs.receive(self.url, count, self._visibility_seconds)
+    async def receive(self, count: int, wait_seconds: int) -> list[Received]:
+        """Wait `wait_seconds` (at most 20) for at most `count` (1 to 10) messages, in a single try."""
+        return await self._sqs.receive(self.url, count, self._visibility_seconds, wait_seconds)
 
     async def delete(self, receipt_handle: str, patience: float | None) -> None:
         """Take a message off the queue for good."""

@@ -77,9 +77,18 @@ class Store:
         """Remove a payload that is no longer needed."""
         await self._s3.delete(self._key(request_id, "payload"), patience)
 
-    async def mark_in_progress(self, request_id: str, patience: float | None) -> None:
-        """Leave the sign that the request is being processed."""
-        await self._s3.put(self._key(request_id, "in_progress"), b"", {}, patience)
+    async def mark_in_progress(self, request_id: str, attempt: int, patience: float | None) -> None:
+        """Leave the sign that the request is being processed, and for which time (from 1 on)."""
+        headers = {f"{META}attempt": str(attempt)}
+        await self._s3.put(self._key(request_id, "in_progress"), b"", headers, patience)
+
+    async def attempts_begun(self, request_id: str, patience: float | None) -> int:
+        """How many attempts the sign tells of; 0 without one."""
+        try:
+            headers = await self._s3.head(self._key(request_id, "in_progress"), patience)
+        except ObjectMissing:
+            return 0
+        return int(headers[f"{META}attempt"])
 
     async def is_in_progress(self, request_id: str, patience: float | None) -> bool:
         """Whether the sign is there."""

@@ -16,6 +16,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from cortex_async import config
+from cortex_async.provision import provision
 from support.processes import WAIT_SECONDS, Emulator, Process, accepts, free_port, wait_until
 
 WEB_SERVER = Path(__file__).with_name("web_server.py")
@@ -66,7 +68,7 @@ class Stack:
                 "port": self.port,
                 "maxConcurrency": 4,
                 "requestTimeoutSeconds": None,
-                "terminationGracePeriodSeconds": 60,
+                "terminationGracePeriodSeconds": 20,  # a drain waits for the open receive, which is 8 s then
             },
             "probes": [
                 {
@@ -102,8 +104,7 @@ class Stack:
         return process
 
     def provision(self) -> None:
-        process = self.command("provision", "--create-bucket")
-        assert process.wait() == 0, process.log
+        provision(config.parse(self.document), create_bucket=True)
 
     def gateway(self) -> Process:
         process = self.command("gateway")
@@ -137,14 +138,11 @@ class Stack:
         return next(process for process in reversed(self.processes) if process.name == name)
 
     def wait_ready(self, port: int, process: Process) -> None:
-        def ready() -> bool:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as response:
-                    return bool(response.status == 200)
-            except (urllib.error.URLError, OSError):
-                return False
+        wait_until(f"{process.name} to be ready", lambda: readiness(port)[0] == 200, process)
 
-        wait_until(f"{process.name} to be ready", ready, process)
+    def readiness(self) -> tuple[int, dict[str, Any]]:
+        """What `/readyz` of the dispatcher that was started last says."""
+        return readiness(self.admin_port)
 
     def stop(self) -> None:
         for process in reversed(self.processes):
@@ -184,6 +182,17 @@ class Stack:
     def _journal(self, word: str) -> list[str]:
         lines = self.journal.read_text().split("\n") if self.journal.exists() else []
         return [line.split()[1] for line in lines if line.startswith(word)]
+
+
+def readiness(port: int) -> tuple[int, dict[str, Any]]:
+    """Status and document of `/readyz`; status 0 when nothing listens."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+    except OSError:
+        return 0, {}
 
 
 class Client:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from cortex_async.dispatcher import outcome
 from cortex_async.dispatcher.outcome import Action, Attempts, Decision, Failure, NoAnswer
 
@@ -56,11 +57,17 @@ def test_no_answer(kind: NoAnswer, attempts: Attempts, action: Action, code: str
     assert (decision.action, decision.code, decision.dead_letter) == (action, code, dead_letter)
 
 
-def test_request_that_was_taken_too_often_is_failed_and_dead_lettered() -> None:
-    assert outcome.on_receive(Attempts(3, 3)) is None
-    decision = outcome.on_receive(Attempts(4, 3))
-    assert decision is not None
-    assert (decision.action, decision.code, decision.dead_letter) == (Action.FAIL, "attempts_exhausted", True)
+@pytest.mark.parametrize(
+    ("current", "receive_count", "given_up"),
+    [(1, 2, False), (3, 3, False), (3, 11, False), (4, 4, True), (1, 12, True)],
+)
+def test_attempts_are_limited_and_so_are_receives(current: int, receive_count: int, given_up: bool) -> None:
+    decision = outcome.on_receive(Attempts(current, 3), receive_count)
+    if given_up:
+        assert decision is not None
+        assert (decision.action, decision.code, decision.dead_letter) == (Action.FAIL, "attempts_exhausted", True)
+    else:
+        assert decision is None
 
 
 @pytest.mark.parametrize(

@@ -46,21 +46,23 @@ class Sqs:
         found = await self._call("GetQueueUrl", {"QueueName": name}, patience)
         return str(found["QueueUrl"])
 
-    async def receive(self, queue_url: str, count: int, visibility_seconds: int) -> list[Received]:
-        """Wait up to 20 s for at most `count` (1 to 10) messages, in a single try."""
+    async def receive(
+        self, queue_url: str, count: int, visibility_seconds: int, wait_seconds: int
+    ) -> list[Received]:
+        """Wait `wait_seconds` (at most 20) for at most `count` (1 to 10) messages, in a single try."""
         found = await self._call(
             "ReceiveMessage",
             {
                 "QueueUrl": queue_url,
                 "MaxNumberOfMessages": count,
                 "VisibilityTimeout": visibility_seconds,
-                "WaitTimeSeconds": LONG_POLL_SECONDS,
+                "WaitTimeSeconds": wait_seconds,
                 # Both spellings: the second is the new name of the first.
                 "AttributeNames": ["ApproximateReceiveCount"],
                 "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
             },
             patience=0,
-            read_seconds=LONG_POLL_SECONDS + 10,
+            read_seconds=wait_seconds + 10,
         )
         return [
             Received(

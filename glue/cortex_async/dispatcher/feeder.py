@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from cortex_async.aws.sqs import Received
+from cortex_async.aws.sqs import LONG_POLL_SECONDS, Received
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.exchange import Exchange
 from cortex_async.dispatcher.hand import Hand, Held
@@ -21,6 +21,11 @@ log = logging.getLogger(__name__)
 _RELEASE_SECONDS = 4.0  # of the grace period: for giving back what could not be finished
 
 
+def _long_poll_seconds(grace_seconds: int) -> int:
+    """The longest receive that surely ends within the grace period, with half of it left for the work."""
+    return max(1, min(LONG_POLL_SECONDS, grace_seconds // 2 - round(_RELEASE_SECONDS / 2)))
+
+
 class Feeder:
     """Takes messages as slots get free, and processes each in a task of its own."""
 
@@ -35,7 +40,10 @@ class Feeder:
     ) -> None:
         self._ids = RequestIds(config.cluster_name, config.name)
         self._hand = Hand(queue, config.queue.visibility_timeout_seconds)
-        self._receiver = Receiver(queue, self._hand, readiness, config.pod.max_concurrency, self._deliver)
+        wait_seconds = _long_poll_seconds(config.pod.termination_grace_period_seconds)
+        self._receiver = Receiver(
+            queue, self._hand, readiness, config.pod.max_concurrency, wait_seconds, self._deliver
+        )
         exchange = Exchange(config, store, target, readiness)
         self._worker = Worker(config, store, self._hand, dead_letters, exchange, self._receiver.slot_freed)
         self._queue = queue
@@ -60,11 +68,14 @@ class Feeder:
         await asyncio.wait({finishing}, timeout=deadline - loop.time())
         if self._work:
             await asyncio.wait(self._work, timeout=max(0, deadline - loop.time()))
-        for task in list(self._work):
+        unfinished = [finishing, *self._work]
+        for task in unfinished:
             task.cancel()
-        await asyncio.gather(*self._work, finishing, return_exceptions=True)
+        await asyncio.gather(*unfinished, return_exceptions=True)
         left = list(self._hand)
-        await asyncio.gather(*[self._hand.release(held, 0, _RELEASE_SECONDS / 2) for held in left])
+        releases = [asyncio.create_task(self._worker.give_back(held, _RELEASE_SECONDS / 2)) for held in left]
+        if releases:
+            await asyncio.wait(releases, timeout=_RELEASE_SECONDS)
         log.info("drained", extra={"given_back": len(left)})
 
     def _deliver(self, received: Received) -> None:

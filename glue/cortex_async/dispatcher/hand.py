@@ -16,11 +16,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """One request in hand; `receipts` maps message ids to receipt handles (a duplicate adds one)."""
+    """One request in hand.
+
+    `receive_count` is SQS's, `attempt` counts how often the request was brought to the web server, this time
+    included. `receipts` maps message ids to receipt handles (a duplicate adds one).
+    """
 
     message: Message
-    attempt: int
+    receive_count: int
     receipts: dict[str, str]
+    attempt: int = 1
+    marked: bool = False
     since: float = field(default_factory=time.monotonic)
     in_container: bool = True
 

@@ -74,13 +74,22 @@ class Attempts:
         return self.current >= self.maximum
 
 
-def on_receive(attempts: Attempts) -> Decision | None:
+def receive_limit(max_attempts: int) -> int:
+    """How often a message may be received before it is given up, however few attempts began.
+
+    Receives outnumber attempts: some never arrive (a lost answer, a dispatcher killed while its receive was open),
+    and some are given back on shutdown.
+    """
+    return 2 * max_attempts + 5
+
+
+def on_receive(attempts: Attempts, receive_count: int) -> Decision | None:
     """Decide about a message before anything is sent; None: go on."""
-    if attempts.current <= attempts.maximum:
+    if attempts.current <= attempts.maximum and receive_count <= receive_limit(attempts.maximum):
         return None
     message = (
-        f"the request was taken {attempts.maximum} times and never answered: "
-        "each time its pod was killed or lost its connection to the queue"
+        f"the request was attempted {attempts.current - 1} times and never answered: "
+        "each time its pod was killed, or lost its connection to the queue"
     )
     return Decision(Action.FAIL, "attempts_exhausted", message, dead_letter=True)
 

@@ -26,12 +26,14 @@ class Receiver:
         hand: Hand,
         readiness: Readiness,
         max_concurrency: int,
+        wait_seconds: int,
         deliver: Callable[[Received], None],
     ) -> None:
         self._queue = queue
         self._hand = hand
         self._readiness = readiness
         self._max_concurrency = max_concurrency
+        self._wait_seconds = wait_seconds
         self._deliver = deliver
         self._changed = asyncio.Event()
         self._open: dict[asyncio.Task[None], int] = {}
@@ -53,9 +55,13 @@ class Receiver:
             await self._changed.wait()
 
     async def finish(self) -> None:
-        """Wait for the receives that are open: SQS may have hidden messages for them already."""
-        while self._open:
-            await asyncio.wait(self._open)
+        """Wait for the receives that are open, as SQS may have hidden messages for them; cancelled, cut them."""
+        try:
+            while self._open:
+                await asyncio.wait(self._open)
+        finally:
+            for task in self._open:
+                task.cancel()
 
     def _start_receives(self) -> None:
         """Open a receive if none is open; more only while full batches come in and fit."""
@@ -81,7 +87,7 @@ class Receiver:
 
     async def _receive(self, count: int) -> None:
         try:
-            messages = await self._queue.receive(count)
+            messages = await self._queue.receive(count, self._wait_seconds)
         except AwsError as error:
             self._failures += 1
             log.warning("could not receive", extra={"reason": str(error), "failures": self._failures})

@@ -43,9 +43,8 @@ class Worker:
 
     async def process(self, held: Held) -> None:
         """Bring one request to its end, or give it back; when cancelled it stays in hand."""
-        facts = {"id": held.message.id, "attempt": held.attempt}
-        log.info("request taken", extra=facts)
-        mark = asyncio.get_running_loop().call_later(_MARK_AFTER_SECONDS, self._start_marking, held.message.id)
+        log.info("request taken", extra={"id": held.message.id, "receive_count": held.receive_count})
+        mark = asyncio.get_running_loop().call_later(_MARK_AFTER_SECONDS, self._start_marking, held)
         try:
             reply = await self._reply(held)
         finally:
@@ -54,25 +53,46 @@ class Worker:
         self._on_answered()
         end = await self._finish(held, reply) if reply else await self._clean_up(held, "had a result already")
         self._hand.drop(held)
-        log.info("request ended", extra={**facts, "end": end, "seconds": round(time.monotonic() - held.since, 3)})
+        seconds = round(time.monotonic() - held.since, 3)
+        facts = {"id": held.message.id, "attempt": held.attempt, "end": end, "seconds": seconds}
+        log.info("request ended", extra=facts)
 
     async def _reply(self, held: Held) -> Reply | None:
-        """Make an attempt; None when the request has a result from an earlier one."""
-        if held.attempt > 1 and await keep_trying(lambda: self._store.has_result(held.message.id, None)):
-            return None
-        refusal = outcome.on_receive(self._exchange.attempts(held))
-        return Reply(refusal) if refusal else await self._exchange.run(held)
+        """Make an attempt; None when the request has a result from an earlier one.
+
+        A message that was received before tells nothing of how far that went, so the bucket is asked, and told
+        of this attempt before it begins.
+        """
+        if held.receive_count > 1:
+            request_id = held.message.id
+            if await keep_trying(lambda: self._store.has_result(request_id, None)):
+                return None
+            held.attempt = 1 + await keep_trying(lambda: self._store.attempts_begun(request_id, None))
+            refusal = outcome.on_receive(self._exchange.attempts(held), held.receive_count)
+            if refusal is not None:
+                return Reply(refusal)
+            await keep_trying(lambda: self._mark(held, None))
+        return await self._exchange.run(held)
+
+    async def give_back(self, held: Held, seconds: float) -> None:
+        """Give an unfinished request back on shutdown: the attempt that was cut short does not count."""
+        if held.marked:
+            held.attempt -= 1
+            await self._try_to_mark(held)
+        await self._hand.release(held, 0, seconds)
 
     async def _finish(self, held: Held, reply: Reply) -> str:
         decision = reply.decision
         if decision.action is Action.RETRY:
+            if not held.marked:
+                await keep_trying(lambda: self._mark(held, None))
             await self._hand.release(held, decision.delay_seconds, self._patience)
             return f"retried in {decision.delay_seconds} s"
         if decision.action is Action.COMPLETE:
             if reply.result is not None:
                 await self._put(held, reply.result, Status.COMPLETED)
             return await self._clean_up(held, "completed")
-        attempts = min(held.attempt, self._exchange.attempts(held).maximum)
+        attempts = held.attempt - 1 if decision.code == "attempts_exhausted" else held.attempt
         failure = Failure(decision.code, decision.message, attempts, reply.status_code, reply.body)
         await self._put(held, failure.encode(), Status.FAILED)
         if decision.dead_letter:
@@ -100,13 +120,20 @@ class Worker:
         except AwsError as error:  # the bucket's lifecycle rule will do it
             log.warning("could not delete a payload", extra={"id": request_id, "reason": str(error)})
 
-    def _start_marking(self, request_id: str) -> None:
-        task = asyncio.create_task(self._mark(request_id))
-        self._marking.add(task)
-        task.add_done_callback(self._marking.discard)
+    def _start_marking(self, held: Held) -> None:
+        if not held.marked:
+            task = asyncio.create_task(self._try_to_mark(held))
+            self._marking.add(task)
+            task.add_done_callback(self._marking.discard)
 
-    async def _mark(self, request_id: str) -> None:
+    async def _try_to_mark(self, held: Held) -> None:
         try:
-            await self._store.mark_in_progress(request_id, self._patience)
+            await self._mark(held, self._patience)
         except AwsError as error:
-            log.warning("could not mark a request as in progress", extra={"id": request_id, "reason": str(error)})
+            log.warning(
+                "could not mark a request as in progress", extra={"id": held.message.id, "reason": str(error)}
+            )
+
+    async def _mark(self, held: Held, patience: float | None) -> None:
+        held.marked = True
+        await self._store.mark_in_progress(held.message.id, held.attempt, patience)
