@@ -15,7 +15,10 @@ from support.stack import Client, Stack
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     running = Emulator(tmp_path_factory.mktemp("emulator"))
-    yield running
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in running.credentials.items():
+            patch.setenv(name, value)
+        yield running
     running.process.kill()
 
 
@@ -40,9 +43,23 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
+@pytest.fixture(scope="session")
+def shared_stack(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(emulator, tmp_path_factory.mktemp("shared"))
+    stack.all()
+    yield stack
+    stack.stop()
+
+
 @pytest_asyncio.fixture
-async def api(make_stack: Callable[..., Stack], http: aiohttp.ClientSession) -> Client:
-    """A client of an API that runs, with the usual settings."""
+async def api(shared_stack: Stack, http: aiohttp.ClientSession) -> Client:
+    """A client of an API that many tests use: they look at their own requests only, and stop nothing."""
+    return Client(shared_stack, http)
+
+
+@pytest_asyncio.fixture
+async def own_api(make_stack: Callable[..., Stack], http: aiohttp.ClientSession) -> Client:
+    """A client of an API that only this test uses."""
     stack = make_stack()
     stack.all()
     return Client(stack, http)

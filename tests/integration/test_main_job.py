@@ -74,10 +74,10 @@ async def test_large_result_comes_back_whole(api: Client) -> None:
     assert await api.completed(query="?fill=30000000") == "x" * 30_000_000
 
 
-async def test_nothing_is_left_but_the_result(api: Client) -> None:
-    request_id = await api.submit(os.urandom(300_000))
-    await api.ended(request_id)
-    assert api.stack.latest("dispatcher").stop() == 0
-    assert api.stack.objects() == [f"{request_id}/result"]
-    assert api.stack.queue_depth() == (0, 0)
-    assert api.stack.dead_letters() == 0
+async def test_nothing_is_left_but_the_result(own_api: Client) -> None:
+    request_id = await own_api.submit(os.urandom(300_000))
+    await own_api.ended(request_id)
+    assert own_api.stack.latest("dispatcher").stop() == 0
+    assert own_api.stack.objects() == [f"{request_id}/result"]
+    assert own_api.stack.queue_depth() == (0, 0)
+    assert own_api.stack.dead_letters() == 0

@@ -1,0 +1,113 @@
+"""Natural batching: who goes with whom, and what each learns of its own item."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from cortex_async.aws.sqs import EntryFailure
+from cortex_async.batching import Batcher
+from cortex_async.errors import AwsRefused, AwsUnavailable
+
+
+class Calls:
+    """Stands for a batch operation: keeps its batches, and waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Event()
+        self.failures: dict[int, list[EntryFailure | Exception]] = {}
+
+    async def __call__(self, items: Sequence[int]) -> list[EntryFailure | None]:
+        self.batches.append(list(items))
+        await self.gate.wait()
+        results: list[EntryFailure | None] = []
+        for item in items:
+            failure = self.failures[item].pop(0) if self.failures.get(item) else None
+            if isinstance(failure, Exception):
+                raise failure
+            results.append(failure)
+        return results
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_lone_item_goes_at_once() -> None:
+    calls = Calls()
+    calls.gate.set()
+    await Batcher("Op", calls).add(1, 0)
+    assert calls.batches == [[1]]
+
+
+async def test_items_gather_while_a_call_is_under_way() -> None:
+    calls = Calls()
+    batcher: Batcher[int] = Batcher("Op", calls)
+    first = asyncio.create_task(batcher.add(1, 0))
+    await settle()
+    others = [asyncio.create_task(batcher.add(item, 0)) for item in (2, 3, 4)]
+    await settle()
+    assert calls.batches == [[1]]
+    calls.gate.set()
+    await asyncio.gather(first, *others)
+    assert calls.batches == [[1], [2, 3, 4]]
+
+
+async def test_full_batches_do_not_wait() -> None:
+    calls = Calls()
+    batcher: Batcher[int] = Batcher("Op", calls)
+    tasks = [asyncio.create_task(batcher.add(item, 0)) for item in range(25)]
+    await settle()
+    assert calls.batches == [list(range(10)), list(range(10, 20))]
+    calls.gate.set()
+    await asyncio.gather(*tasks)
+    assert calls.batches[2:] == [[20, 21, 22, 23, 24]]
+
+
+async def test_batch_stays_within_its_size() -> None:
+    calls = Calls()
+    calls.gate.set()
+    batcher: Batcher[int] = Batcher("Op", calls, size=lambda item: 400_000)
+    await asyncio.gather(*[batcher.add(item, 0) for item in range(5)])
+    assert calls.batches == [[0, 1], [2, 3], [4]]
+
+
+async def test_each_item_learns_its_own_fate() -> None:
+    calls = Calls()
+    calls.gate.set()
+    calls.failures = {
+        2: [EntryFailure("ReceiptHandleIsInvalid", "no such", sender_fault=True)],
+        3: [EntryFailure("InternalError", "again", sender_fault=False)],
+    }
+    batcher: Batcher[int] = Batcher("Op", calls)
+    results = await asyncio.gather(*[batcher.add(item, None) for item in (1, 2, 3)], return_exceptions=True)
+    assert results[0] is None
+    assert isinstance(results[1], AwsRefused)
+    assert results[1].code == "ReceiptHandleIsInvalid"
+    assert results[2] is None  # tried again, alone
+    assert calls.batches == [[1, 2, 3], [3]]
+
+
+async def test_patience_ends() -> None:
+    calls = Calls()
+    calls.gate.set()
+    calls.failures = {1: [AwsUnavailable("Op", "away")] * 3}
+    with pytest.raises(AwsUnavailable):
+        await Batcher("Op", calls).add(1, 0)
+    assert calls.batches == [[1]]
+
+
+async def test_who_gave_up_is_not_sent() -> None:
+    calls = Calls()
+    batcher: Batcher[int] = Batcher("Op", calls)
+    first = asyncio.create_task(batcher.add(1, 0))
+    await settle()
+    second = asyncio.create_task(batcher.add(2, 0))
+    third = asyncio.create_task(batcher.add(3, 0))
+    await settle()
+    second.cancel()
+    calls.gate.set()
+    await asyncio.gather(first, third)
+    assert calls.batches == [[1], [3]]

@@ -1,0 +1,103 @@
+"""`api.json`: the loader is as strict as its schema."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis_jsonschema import from_schema
+
+from cortex_async import config
+from cortex_async.errors import ConfigError
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "api.schema.json").read_text())
+DOCUMENT: dict[str, Any] = {
+    "name": "hello",
+    "clusterName": "cortex",
+    "aws": {"region": "us-west-2", "endpointUrl": None},
+    "storage": {"bucket": "bucket", "prefix": "cortex", "retentionDays": 7},
+    "queue": {
+        "url": None,
+        "name": "cortex-hello",
+        "deadLetterName": "cortex-hello-dead-letter",
+        "maxAttempts": 3,
+        "visibilityTimeoutSeconds": 60,
+        "inlineLimitBytes": 262144,
+        "retryOn": [500],
+    },
+    "pod": {"port": 8080, "maxConcurrency": 1, "requestTimeoutSeconds": None, "terminationGracePeriodSeconds": 60},
+    "probes": [
+        {
+            "container": None,
+            "type": "tcp_socket",
+            "port": 8080,
+            "path": None,
+            "initialDelaySeconds": 0,
+            "timeoutSeconds": 1,
+            "periodSeconds": 10,
+            "successThreshold": 1,
+            "failureThreshold": 3,
+        }
+    ],
+    "gateway": {"port": 8888, "endpoint": "/hello", "maxPayloadMiB": 1024, "sensitiveHeaders": "drop"},
+    "dispatcher": {"adminPort": 15000},
+}
+
+
+def test_document_becomes_the_configuration() -> None:
+    api = config.parse(DOCUMENT)
+    assert (api.cluster_name, api.queue.retry_on, api.gateway.max_payload_mib) == ("cortex", (500,), 1024)
+    assert api.probes[0].type == "tcp_socket"
+
+
+@given(from_schema(SCHEMA, allow_x00=False, codec="ascii"))
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_what_the_schema_accepts_is_accepted(document: Any) -> None:
+    config.parse(document)
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    document = copy.deepcopy(DOCUMENT)
+    *parents, key = path.split(".")
+    part: Any = document
+    for parent in parents:
+        part = part[int(parent) if parent.isdecimal() else parent]
+    if value is ...:
+        del part[key]
+    else:
+        part[key] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("name", ..., "name is missing"),
+        ("name", 3, "name must be a string, not int 3"),
+        ("queue.maxAttempts", "3", "queue.maxAttempts must be an integer, not str '3'"),
+        ("queue.maxAttempts", True, "queue.maxAttempts must be an integer, not bool True"),
+        ("queue.unknown", 1, "queue.unknown is not a known key"),
+        ("queue.retryOn", {}, "queue.retryOn must be a list"),
+        ("aws", None, "aws must be an object, not null"),
+        ("probes.0.type", "exec", "probes[0].type must be one of 'http_get', 'tcp_socket', not 'exec'"),
+        ("gateway.sensitiveHeaders", "maybe", "gateway.sensitiveHeaders must be one of"),
+    ],
+)
+def test_what_the_schema_refuses_is_refused_by_name(path: str, value: Any, told: str) -> None:
+    document = changed(path, value)
+    assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(document)
+    with pytest.raises(ConfigError) as caught:
+        config.parse(document)
+    assert told in str(caught.value)
+
+
+def test_file_that_is_missing_or_no_json_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--config"):
+        config.load(tmp_path / "absent.json")
+    file = tmp_path / "api.json"
+    file.write_text("name: yaml")
+    with pytest.raises(ConfigError, match="not JSON"):
+        config.load(file)
