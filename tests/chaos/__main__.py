@@ -1,6 +1,7 @@
 """`make chaos`: exit code 0 when nothing was lost, wrong or left over, else 1."""
 
 import argparse
+import signal
 import sys
 
 from chaos.run import Options, run_in_temporary_folder
@@ -17,6 +18,9 @@ def main() -> int:
     parser.add_argument("--concurrency", type=int, default=usual.concurrency, metavar="N")
     parser.add_argument("--deadline", type=float, default=usual.deadline, metavar="SECONDS")
     parser.add_argument("--keep-logs", action="store_true", help="keep the processes' logs even when all is well")
+    # However it is stopped, the processes it started end with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = vars(parser.parse_args())
     keep = given.pop("keep_logs")
     holds = run_in_temporary_folder(Options(**given), lambda text: print(text, flush=True), keep=keep)

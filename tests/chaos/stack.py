@@ -50,6 +50,10 @@ class ChaosStack(Stack):
         words = ["-m", "cortex_async", name, "--config", str(config or self.config_file), *options]
         return self._python(name, words, {**self.emulator.credentials, "CORTEX_LOG_LEVEL": "info"})
 
+    def provision(self) -> None:
+        process = self.command("provision", "--create-bucket")
+        assert process.wait() == 0, process.log
+
     def restart_web_server(self) -> None:
         """Kill it, and start it again without waiting until it listens."""
         self.web.kill()
