@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def provision(api: ApiConfig, *, create_bucket: bool = False) -> None:
-    """Make everything; the dead-letter queue first, so that no queue is ever without one. Raises ProvisionError."""
+    """Make everything, the dead-letter queue first so that no queue is without one; raises ProvisionError."""
     try:
         _provision_queues(api, _client(api, "sqs"))
         _provision_bucket(api, _client(api, "s3"), create=create_bucket)

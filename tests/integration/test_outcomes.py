@@ -171,7 +171,7 @@ async def test_storage_outage_holds_the_request_and_loses_nothing(
 async def test_message_that_is_not_ours_goes_to_the_dead_letter_queue_and_disturbs_nothing(
     make_stack: MakeStack, http: aiohttp.ClientSession
 ) -> None:
-    api = Client(make_stack({"queue": {"visibilityTimeoutSeconds": 3, "maxAttempts": 1}}), http)
+    api = Client(make_stack({"queue": {"visibilityTimeoutSeconds": 1, "maxAttempts": 1}}), http)
     api.stack.all()
     sqs = api.stack.emulator.client("sqs")
     url = sqs.get_queue_url(QueueName=api.stack.document["queue"]["name"])["QueueUrl"]
