@@ -54,13 +54,17 @@ def test_signal_ends_everything(local: Start, api: Arguments, number: signal.Sig
     run.assert_nothing_left()
 
 
-def test_kill_ends_everything(local: Start, api: Arguments) -> None:
-    run = local(*api("with-child"))
+def test_kill_ends_everything(local: Start, api: Arguments, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    run = local(*api("with-child"), env={"TMPDIR": str(scratch)})
     run.read_until("ready:")
+    assert list(scratch.iterdir())
 
     run.process.kill()
 
     run.assert_nothing_left()
+    assert not list(scratch.iterdir())
 
 
 def test_signal_before_it_is_ready_ends_everything(local: Start, api: Arguments) -> None:

@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=_TIMEOUT_SECONDS,
         metavar="S",
-        help="seconds to get ready (default: %(default)g)",
+        help="seconds the containers may take to get ready (default: %(default)g)",
     )
     parser.add_argument("--chart", type=Path, metavar="FOLDER", help="chart to render (default: this checkout's)")
 
@@ -94,7 +94,10 @@ def _prepare_and_run(args: argparse.Namespace) -> tuple[Outcome | None, int]:
 
 def _release(args: argparse.Namespace, endpoint: str) -> Release:
     chart = find_chart(args.chart)
-    overlay = {"aws": {"region": REGION, "bucket": BUCKET, "endpointUrl": endpoint}}
+    overlay: dict[str, Any] = {"aws": {"region": REGION, "bucket": BUCKET, "endpointUrl": endpoint}}
+    overlay["emulator"] = {"enabled": False}  # that one runs in a cluster
+    if args.endpoint_url is None:
+        overlay["queue"] = {"url": None}  # the embedded server has none of the user's queues
     if findings := check_values(args.values, chart, overlay):
         raise ValuesError(args.values, findings)
     return render(args.values, chart, overlay, args.settings)
@@ -144,6 +147,7 @@ def _plan(
     folder = args.values.resolve().parent
     return Plan(
         api=api,
+        scratch=scratch,
         emulator=server,
         provision=glue("provision"),
         gateway=glue("gateway"),

@@ -29,7 +29,7 @@ class EmulatorError(CortexError):
     """The S3 and SQS server cannot be used."""
 
 
-def emulator(port: int, env: Mapping[str, str], cwd: Path) -> Command:
+def emulator(port: int, env: Mapping[str, str], scratch: Path) -> Command:
     """Return the command that starts the server; raises `EmulatorError`."""
     if importlib.util.find_spec("ministack") is None:
         raise EmulatorError(
@@ -43,10 +43,11 @@ def emulator(port: int, env: Mapping[str, str], cwd: Path) -> Command:
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         "LOG_LEVEL": "WARNING",
+        "TMPDIR": str(scratch),  # for the file that its process id is in
         "S3_PERSIST": "0",
         "PERSIST_STATE": "0",
     }
-    return Command(EMULATOR, [sys.executable, "-m", "ministack"], own, cwd)
+    return Command(EMULATOR, [sys.executable, "-m", "ministack"], own, scratch)
 
 
 def without_aws(env: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Child processes that end together.
 
 All children, and what they start in turn, are one process group. Its leader is a guard that does nothing but
-read a pipe held open by this process: when this process ends, however it ends, the pipe closes and the guard
-kills the whole group, itself included. So a `kill -9` of local mode leaves nothing behind either.
+read a pipe held open by this process: when this process ends, however it ends, the pipe closes, and a child of
+the guard, in a group of its own, kills the whole group and removes the scratch folder. So a `kill -9` of local
+mode leaves nothing behind either.
 """
 
 import asyncio
@@ -19,7 +20,16 @@ from pathlib import Path
 from cortex_async.errors import CortexError
 from cortex_async.local.output import Output
 
-_GUARD = "import os, signal, sys; sys.stdin.buffer.read(); os.killpg(0, signal.SIGKILL)"
+_GUARD = """
+import os, shutil, signal, sys
+group = os.getpid()
+sys.stdin.buffer.read()
+if os.fork():
+    signal.pause()
+os.setpgid(0, 0)
+os.killpg(group, signal.SIGKILL)
+shutil.rmtree(sys.argv[1], ignore_errors=True)
+"""
 _TAIL_LINES = 12  # enough for a traceback's end
 _END_SECONDS = 1.0  # from SIGTERM to SIGKILL for what is still there when all is over
 _LONGEST_LINE_BYTES = 65536  # a longer one is printed as several
@@ -99,16 +109,20 @@ class Child:
 
 
 class ProcessGroup:
-    """Starts children, passes their output on, and stops them; as a context manager, leaves none behind."""
+    """Starts children, passes their output on, and stops them; as a context manager, leaves none behind.
 
-    def __init__(self, output: Output) -> None:
+    `scratch` is a folder that goes with them when this process is killed.
+    """
+
+    def __init__(self, output: Output, scratch: Path) -> None:
         self._output = output
+        self._scratch = scratch
         self._children: dict[str, Child] = {}
         self._guard: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> "ProcessGroup":
         self._guard = subprocess.Popen(  # noqa: ASYNC220, S603 (returns at once; runs the constant above)
-            [sys.executable, "-I", "-S", "-c", _GUARD], stdin=subprocess.PIPE, process_group=0
+            [sys.executable, "-I", "-S", "-c", _GUARD, self._scratch], stdin=subprocess.PIPE, process_group=0
         )
         return self
 

@@ -67,7 +67,13 @@ def helm_message(stderr: str) -> str:
     text = re.sub(r"\n*Use --debug flag to render out invalid YAML\s*$", "", text)
     text = re.sub(r"^Error: ", "", text)
     *_, message = re.split(r"execution error at \([^)]*\): ", text)
-    return re.sub(r"^.*error calling fail: ", "", message, flags=re.DOTALL)
+    message = re.sub(r"^.*error calling fail: ", "", message, flags=re.DOTALL)
+    message = re.sub(
+        r"values don't meet the specifications of the schema.*\n.*:(?=\n- at )", "wrong values:", message
+    )
+    return re.sub(
+        r"^- at '/([^']*)'", lambda match: f"- {match[1].replace('/', '.')}", message, flags=re.MULTILINE
+    )
 
 
 def read_release(objects: Sequence[Mapping[str, Any]]) -> Release:

@@ -17,6 +17,7 @@ from cortex_async.local.emulator import EMULATOR, create_bucket
 from cortex_async.local.output import Output
 from cortex_async.local.process import Command, ProcessGroup
 
+_GLUE_SECONDS = 120.0  # for all that is not the user's to get ready
 _STOP_SECONDS = 5.0  # for what has nothing in hand any more
 
 T = TypeVar("T")
@@ -28,9 +29,13 @@ class NotReadyError(CortexError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run; `emulator` is None when the S3 and SQS server is somebody else's."""
+    """What to run; `emulator` is None when the S3 and SQS server is somebody else's.
+
+    `timeout_seconds` is for the containers to get ready, counted from when all else is.
+    """
 
     api: Mapping[str, Any]
+    scratch: Path
     emulator: Command | None
     provision: Command
     gateway: Command
@@ -39,19 +44,19 @@ class Plan:
     timeout_seconds: float
 
     @property
-    def gateway_port(self) -> int:
-        """Port that requests are posted to."""
-        return int(self.api["gateway"]["port"])
-
-    @property
-    def admin_port(self) -> int:
-        """Port of the dispatcher."""
-        return int(self.api["dispatcher"]["adminPort"])
-
-    @property
     def url(self) -> str:
         """URL that requests are posted to."""
-        return f"http://127.0.0.1:{self.gateway_port}{self.api['gateway']['endpoint']}"
+        return self._at(self.api["gateway"]["port"], self.api["gateway"]["endpoint"])
+
+    @property
+    def gateway_ready_url(self) -> str:
+        """URL that tells whether the gateway takes requests."""
+        return self._at(self.api["gateway"]["port"], "/readyz")
+
+    @property
+    def dispatcher_ready_url(self) -> str:
+        """URL that tells whether all containers take requests."""
+        return self._at(self.api["dispatcher"]["adminPort"], "/readyz")
 
     @property
     def queue_name(self) -> str:
@@ -64,6 +69,9 @@ class Plan:
         """Names of the processes, as they label their lines."""
         ours = [self.emulator, self.provision, self.gateway, self.dispatcher]
         return [each.name for each in [*ours, *self.containers] if each is not None]
+
+    def _at(self, port: int, path: str) -> str:
+        return f"http://127.0.0.1:{port}{path}"
 
 
 class Stop:
@@ -87,7 +95,7 @@ class Session:
         self._plan = plan
         self._output = output
         self._stop = stop
-        self._group = ProcessGroup(output)
+        self._group = ProcessGroup(output, plan.scratch)
 
     async def serve(self) -> bool:
         """Run until told to stop; return whether it got ready before that. Raises `CortexError`."""
@@ -115,15 +123,20 @@ class Session:
         return await self._watched(client.wait_for_result(http, f"{self._plan.url}/{id_}"))
 
     async def _get_ready(self, http: aiohttp.ClientSession) -> bool:
-        waiting_for = ["emulator"]
+        waiting_for = [EMULATOR]
+        seconds = _GLUE_SECONDS
         try:
-            async with asyncio.timeout(self._plan.timeout_seconds):
+            async with asyncio.timeout(seconds):
                 await self._start(http, waiting_for)
+            seconds = self._plan.timeout_seconds
+            async with asyncio.timeout(seconds):
+                await self._watched(client.wait_until_ready(http, self._plan.dispatcher_ready_url, waiting_for))
         except TimeoutError as error:
-            raise NotReadyError(self._not_ready(waiting_for)) from error
+            raise NotReadyError(self._not_ready(seconds, waiting_for)) from error
         return True
 
     async def _start(self, http: aiohttp.ClientSession, waiting_for: list[str]) -> None:
+        """Start everything, and wait for all that is not the user's; `waiting_for` tells for what it waits."""
         plan = self._plan
         endpoint, region = plan.api["aws"]["endpointUrl"], plan.api["aws"]["region"]
         bucket = plan.api["storage"]["bucket"]
@@ -133,19 +146,20 @@ class Session:
             await self._group.start(plan.emulator)
             await self._watched(client.wait_until_answers(http, endpoint))
         await self._watched(asyncio.to_thread(create_bucket, endpoint, region, bucket, plan.provision.env))
-        waiting_for[:] = ["provision"]
+        waiting_for[:] = [plan.provision.name]
         await self._watched(self._group.run(plan.provision))
         await self._group.start(plan.gateway)
         await self._group.start(plan.dispatcher)
-        for process, port in ((plan.gateway, plan.gateway_port), (plan.dispatcher, plan.admin_port)):
-            waiting_for[:] = [process.name]
-            await self._watched(client.wait_until_ready(http, f"http://127.0.0.1:{port}/readyz", waiting_for))
+        waiting_for[:] = [plan.gateway.name]
+        await self._watched(client.wait_until_ready(http, plan.gateway_ready_url, waiting_for))
+        waiting_for[:] = [plan.dispatcher.name]
+        await self._watched(client.wait_until_answers(http, plan.dispatcher_ready_url))
 
-    def _not_ready(self, waiting_for: Sequence[str]) -> str:
+    def _not_ready(self, seconds: float, waiting_for: Sequence[str]) -> str:
         named = [name for name in self._plan.names if any(re.match(f"{name}(:|$)", each) for each in waiting_for)]
         names = named or [each.name for each in self._plan.containers]  # a probe of the pod names none
         return (
-            f"not ready after {self._plan.timeout_seconds:g} s (--timeout S gives more); still waiting for "
+            f"not ready after {seconds:g} s (--timeout S gives containers more); still waiting for "
             f"{', '.join(waiting_for)}; last lines:{''.join(map(self._group.last_lines, names))}"
         )
 
