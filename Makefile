@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint chaos chart fuzz-chart lock clean
+.PHONY: demo test lint chaos chart fuzz-chart bench lock clean
 
 demo: $(READY)
 	$(BIN)/cortex-async local values/hello-world/values.yaml --once '{"name": "world"}'
@@ -31,6 +31,10 @@ fuzz-chart: $(READY)
 # `make chaos CHAOS="--requests 2000 --seed 7"` for another run; --help names the options.
 chaos: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
+
+# What a request costs, against its budgets; on an otherwise idle machine. BENCH=--quick takes a minute.
+bench: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 # Set-up: every package from the lock, by hash; then the project itself, in place; then helm.
 $(READY): tests/requirements.txt pyproject.toml

@@ -1,0 +1,1 @@
+"""The benchmark (`make bench`): what a request costs in calls, CPU, memory and time, against its budgets."""

@@ -1,0 +1,67 @@
+"""One request at a time: how soon it reaches the container, and what a very large one takes of memory."""
+
+import asyncio
+import http.client
+import json
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from bench.client import LoadClient
+from bench.processes import BenchStack
+from bench.usage import memory_mb
+
+_MIB = 2**20
+_PATIENCE_SECONDS = 120.0
+
+
+async def delays_ms(stack: BenchStack, count: int) -> list[float]:
+    """Submit requests to an idle API one by one; return how long each took to reach the container, in ms."""
+    delays = []
+    async with LoadClient(stack, 1) as client:
+        submit = client.post(b'{"text": "a request on its own"}')
+        for _ in range(count):
+            await asyncio.sleep(random.uniform(0.005, 0.025))
+            began = time.monotonic_ns()
+            request_id = (await client.one(submit))["id"]
+            document = await _ended(client, request_id)
+            delays.append((document["result"]["received"] - began) / 1e6)
+    return delays
+
+
+async def _ended(client: LoadClient, request_id: str) -> dict[str, Any]:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while (document := await client.one(client.get(request_id)))["status"] != "completed":
+        assert time.monotonic() < end, document
+        await asyncio.sleep(0.01)
+    return document
+
+
+async def peak_memory_mb(stack: BenchStack, mebibytes: int) -> tuple[float, float]:
+    """Send one payload of that size through a gateway and a dispatcher; return the most memory each had."""
+    stack.provision()
+    stack.web_server()
+    gateway, dispatcher = stack.gateway(), stack.dispatcher()
+    request_id = await asyncio.to_thread(_submit_large, stack, mebibytes)
+    async with LoadClient(stack, 1) as client:
+        document = await _ended(client, request_id)
+    assert document["result"]["size"] == mebibytes * _MIB
+    return memory_mb(gateway.pid, peak=True), memory_mb(dispatcher.pid, peak=True)
+
+
+def _submit_large(stack: BenchStack, mebibytes: int) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", stack.gateway_port, timeout=_PATIENCE_SECONDS)
+    headers = {"Content-Length": str(mebibytes * _MIB), "Content-Type": "application/octet-stream"}
+    connection.request("POST", f"/{stack.name}", _pieces(mebibytes), headers)
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    assert response.status == 200, body
+    return str(json.loads(body)["id"])
+
+
+def _pieces(mebibytes: int) -> Iterator[bytes]:
+    piece = random.randbytes(_MIB)
+    for _ in range(mebibytes):
+        yield piece
