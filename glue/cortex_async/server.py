@@ -2,12 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from cortex_async.connection import Connection
 from cortex_async.errors import CortexError
+
+STALLED_SECONDS = 60.0
 
 
 class CannotListen(CortexError):
@@ -15,20 +18,39 @@ class CannotListen(CortexError):
 
 
 @asynccontextmanager
-async def listening(app: web.Application, port: int) -> AsyncIterator[web.AppRunner]:
-    """Serve `app` on all interfaces; at the end open requests are finished first. Raises CannotListen."""
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, handle_signals=False)
+async def listening(
+    app: web.Application, port: int, stall_seconds: float = STALLED_SECONDS
+) -> AsyncIterator[web.AppRunner]:
+    """Serve `app` on all interfaces; at the end open requests are finished first. Raises CannotListen.
+
+    A client may take `stall_seconds` for the rest of a request's head.
+    """
+    runner = web.AppRunner(app, handle_signals=False)
     await runner.setup()
+    manager = runner.server
+    assert manager is not None
+
+    def connection() -> Connection:
+        return Connection(manager, stall_seconds, access_log=None, auto_decompress=False)
+
     try:
+        listener = await _listen(connection, port)
         try:
-            await web.TCPSite(runner, "0.0.0.0", port, backlog=1024).start()  # noqa: S104 - a pod has one address
-        except OSError as error:
-            raise CannotListen(
-                f"cannot listen on port {port}: {error.strerror}; is another process using it?"
-            ) from error
-        yield runner
+            yield runner
+        finally:
+            listener.close()
     finally:
         await runner.cleanup()
+
+
+async def _listen(factory: Callable[[], Connection], port: int) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(factory, "0.0.0.0", port, backlog=1024)  # noqa: S104 - a pod has one address
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen on port {port}: {error.strerror}; is another process using it?"
+        ) from error
 
 
 def stop_signal() -> asyncio.Event:

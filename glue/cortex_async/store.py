@@ -168,6 +168,7 @@ class Store:
     ) -> AsyncIterator[bytes]:
         """Read an object of `size` bytes; a connection that breaks is taken up again where it broke."""
         done = failures = 0
+        give_up = None  # counted from the first break
         while True:
             if response is None:
                 response = await self._s3.open(key, patience, start=done)
@@ -177,7 +178,9 @@ class Store:
                         done += len(piece)
                         yield piece
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                if patience is not None:
+                now = asyncio.get_running_loop().time()
+                give_up = give_up or (None if patience is None else now + patience)
+                if give_up is not None and now >= give_up:
                     raise AwsUnavailable(
                         "GetObject", f"the connection broke after {done} of {size} bytes"
                     ) from error

@@ -3,8 +3,9 @@
 from aiohttp import web
 
 from cortex_async.config import ApiConfig
+from cortex_async.connection import error_document
 from cortex_async.errors import AwsUnavailable
-from cortex_async.gateway.errors import Rejected, as_json, document
+from cortex_async.gateway.errors import Rejected, as_json
 from cortex_async.gateway.result import Results
 from cortex_async.gateway.submit import Submission
 from cortex_async.queue import Queue
@@ -13,13 +14,16 @@ from cortex_async.store import Store
 
 
 class Gateway:
-    """The routes; `queue` is None until it has been found, `stopping` is set while the process ends."""
+    """The routes; `queue` is None until it has been found, `stopping` is set while the process ends.
 
-    def __init__(self, config: ApiConfig, store: Store) -> None:
+    A client that neither sends nor takes a byte for `stall_seconds` is let go.
+    """
+
+    def __init__(self, config: ApiConfig, store: Store, stall_seconds: float) -> None:
         ids = RequestIds(config.cluster_name, config.name)
         self._endpoint = config.gateway.endpoint
-        self._submission = Submission(config, ids, store)
-        self._results = Results(config, ids, store)
+        self._submission = Submission(config, ids, store, stall_seconds)
+        self._results = Results(config, ids, store, stall_seconds)
         self.queue: Queue | None = None
         self.stopping = False
 
@@ -45,11 +49,11 @@ class Gateway:
     async def _expect(self, request: web.Request) -> web.Response | None:
         """Let the client send its body, unless it is announced too large (RFC 9110, section 10.1.1)."""
         if request.headers["Expect"].lower() != "100-continue":
-            return document(417, "expectation_failed", "the only Expect that can be met is 100-continue")
+            return error_document(417, "expectation_failed", "the only Expect that can be met is 100-continue")
         try:
             self._submission.check_length(request)
         except Rejected as error:  # no middleware runs here
-            return document(error.status, error.code, str(error))
+            return error_document(error.status, error.code, str(error))
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the response itself has not begun
         return None

@@ -9,7 +9,7 @@ from cortex_async.aws.s3 import S3
 from cortex_async.config import ApiConfig
 from cortex_async.gateway.app import Gateway
 from cortex_async.queue import Queue, keep_finding
-from cortex_async.server import listening, stop_signal
+from cortex_async.server import STALLED_SECONDS, listening, stop_signal
 from cortex_async.store import Store
 
 
@@ -23,21 +23,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="after SIGTERM go on accepting that long, until load balancers have noticed (default: %(default)s)",
     )
+    parser.add_argument(
+        "--stall-timeout",
+        type=float,
+        default=STALLED_SECONDS,
+        metavar="SECONDS",
+        help="let a client go that neither sends nor takes a byte for that long (default: %(default)s)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT."""
     api = config.load(args.config)
     logs.configure("gateway", api.name)
-    asyncio.run(_serve(api, args.shutdown_delay))
+    asyncio.run(_serve(api, args.shutdown_delay, args.stall_timeout))
     return 0
 
 
-async def _serve(api: ApiConfig, shutdown_delay: float) -> None:
+async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) -> None:
     stop = stop_signal()
     async with AwsSession(api.aws) as session:
-        gateway = Gateway(api, Store(S3(session, api.storage.bucket), api.storage.prefix, api.name))
-        async with listening(gateway.application(), api.gateway.port):
+        store = Store(S3(session, api.storage.bucket), api.storage.prefix, api.name)
+        gateway = Gateway(api, store, stall_seconds)
+        async with listening(gateway.application(), api.gateway.port, stall_seconds):
             stopping = asyncio.create_task(stop.wait())
             finding = asyncio.create_task(keep_finding(lambda: Queue.find(session, api, 5.0)))
             await asyncio.wait({finding, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,16 +1,21 @@
 """`GET <endpoint>/<id>`: the status of a request follows from what the bucket holds."""
 
+import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from aiohttp import web
 
 from cortex_async.config import ApiConfig
+from cortex_async.errors import AwsError
 from cortex_async.gateway.errors import Rejected
 from cortex_async.gateway.submit import PATIENCE_SECONDS
 from cortex_async.request_id import RequestIds
 from cortex_async.store import Ending, Status, Store
+
+log = logging.getLogger(__name__)
 
 _SECONDS_A_DAY = 86_400
 _SENT_AT_ONCE = 65_536  # bytes; a larger result is passed on as it comes
@@ -20,8 +25,9 @@ _JSON = "application/json"
 class Results:
     """Answers for the requests of one API."""
 
-    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store) -> None:
+    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store, stall_seconds: float) -> None:
         self._ids = ids
+        self._stall_seconds = stall_seconds
         self._store = store
         self._retention_seconds = config.storage.retention_days * _SECONDS_A_DAY
 
@@ -34,34 +40,43 @@ class Results:
             raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
         found = await self._store.open_result(request_id, PATIENCE_SECONDS)
         if found is not None:
-            return await _pass_on(request, request_id, *found)
+            return await self._pass_on(request, request_id, *found)
         if await self._store.is_in_progress(request_id, PATIENCE_SECONDS):
             return _status(request_id, Status.IN_PROGRESS)
         if not self._ids.is_current(request_id, self._retention_seconds):
             raise Rejected(404, "expired", "the request is older than results are kept")
         return _status(request_id, Status.IN_QUEUE)
 
+    async def _pass_on(
+        self, request: web.Request, request_id: str, ending: Ending, size: int, pieces: AsyncIterator[bytes]
+    ) -> web.StreamResponse:
+        """Wrap the stored bytes, which are JSON, without reading or changing them."""
+        about = {"id": request_id, "status": ending.status.value, "timestamp": ending.finished.isoformat()}
+        name = "result" if ending.status is Status.COMPLETED else "error"
+        head = f'{json.dumps(about)[:-1]}, "{name}": '.encode()
+        async with aclosing(pieces):  # type: ignore[type-var]
+            if size <= _SENT_AT_ONCE:
+                result = b"".join([piece async for piece in pieces])
+                return web.Response(body=b"%b%b}" % (head, result), content_type=_JSON)
+            response = web.StreamResponse(headers={"Content-Type": _JSON})
+            response.content_length = len(head) + size + 1
+            await response.prepare(request)
+            try:
+                await self._write(response, head)
+                async for piece in pieces:
+                    await self._write(response, piece)
+                await self._write(response, b"}")
+            except (AwsError, TimeoutError) as error:
+                # The answer has begun, so that only its cut end can tell the client that it is not whole.
+                log.warning("a result was cut short", extra={"id": request_id, "reason": str(error) or "stalled"})
+                if request.transport is not None:
+                    request.transport.abort()
+            return response
+
+    async def _write(self, response: web.StreamResponse, piece: bytes) -> None:
+        async with asyncio.timeout(self._stall_seconds):
+            await response.write(piece)
+
 
 def _status(request_id: str, status: Status) -> web.Response:
     return web.json_response({"id": request_id, "status": status.value})
-
-
-async def _pass_on(
-    request: web.Request, request_id: str, ending: Ending, size: int, pieces: AsyncIterator[bytes]
-) -> web.StreamResponse:
-    """Wrap the stored bytes, which are JSON, without reading or changing them."""
-    about = {"id": request_id, "status": ending.status.value, "timestamp": ending.finished.isoformat()}
-    name = "result" if ending.status is Status.COMPLETED else "error"
-    head = f'{json.dumps(about)[:-1]}, "{name}": '.encode()
-    async with aclosing(pieces):  # type: ignore[type-var]
-        if size <= _SENT_AT_ONCE:
-            result = b"".join([piece async for piece in pieces])
-            return web.Response(body=b"%b%b}" % (head, result), content_type=_JSON)
-        response = web.StreamResponse(headers={"Content-Type": _JSON})
-        response.content_length = len(head) + size + 1
-        await response.prepare(request)
-        await response.write(head)
-        async for piece in pieces:
-            await response.write(piece)
-        await response.write(b"}")
-        return response

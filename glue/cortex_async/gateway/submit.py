@@ -1,12 +1,15 @@
 """`POST <endpoint>`: a request becomes a message, and its payload an object when it is large."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from aiohttp import web
 
 from cortex_async.aws.sqs import MAX_BATCH_BYTES
 from cortex_async.config import ApiConfig
+from cortex_async.errors import AwsError, AwsRefused
 from cortex_async.gateway.errors import Rejected
 from cortex_async.headers import kept
 from cortex_async.message import Headers, Message
@@ -15,19 +18,20 @@ from cortex_async.request_id import RequestIds
 from cortex_async.store import Store
 
 PATIENCE_SECONDS = 10.0  # with S3 and SQS, before a client is told to come back
-_STALLED_SECONDS = 60.0  # without a byte of the body
+_SLOWEST_BYTES_A_SECOND = 1024  # of a body, on average: a client that keeps to it holds a connection in vain
 _MIB = 2**20
 
 
 class Submission:
     """Accepts requests for one API."""
 
-    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store) -> None:
+    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store, stall_seconds: float) -> None:
         self._ids = ids
         self._store = store
         self._inline_limit = config.queue.inline_limit_bytes
         self._limit = config.gateway.max_payload_mib * _MIB
         self._sensitive = config.gateway.sensitive_headers == "forward"
+        self._stall_seconds = stall_seconds
 
     async def accept(self, request: web.Request, queue: Queue) -> str:
         """Put the request on the queue and return its id; raises Rejected, AwsRefused or AwsUnavailable."""
@@ -38,12 +42,19 @@ class Submission:
         begun, complete = await _up_to(pieces, self._inline_limit)
         message = Message(request_id, headers, request.rel_url.raw_query_string, begun, len(begun))
         body = message.encode() if complete else ""
-        if not complete or len(body.encode()) > self._inline_limit:
-            size = await self._store.put_payload(request_id, _chain(begun, pieces), PATIENCE_SECONDS)
-            body = Message(request_id, headers, message.query, None, size).encode()
-            if len(body.encode()) > MAX_BATCH_BYTES:
-                raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
-        await queue.send(request_id, body, PATIENCE_SECONDS)
+        if complete and len(body.encode()) <= self._inline_limit:
+            await queue.send(request_id, body, PATIENCE_SECONDS)
+            return request_id
+        reference = Message(request_id, headers, message.query, None, self._limit)
+        if len(reference.encode().encode()) > MAX_BATCH_BYTES:
+            raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
+        size = await self._store.put_payload(request_id, _chain(begun, pieces), PATIENCE_SECONDS)
+        try:
+            await queue.send(request_id, dataclasses.replace(reference, size=size).encode(), PATIENCE_SECONDS)
+        except AwsRefused:  # after AwsUnavailable the message may be on the queue, and needs its payload
+            with suppress(AwsError):
+                await self._store.delete_payload(request_id, PATIENCE_SECONDS)
+            raise
         return request_id
 
     def check_length(self, request: web.Request) -> None:
@@ -66,12 +77,19 @@ class Submission:
 
     async def _pieces(self, request: web.Request) -> AsyncIterator[bytes]:
         size = 0
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         while True:
+            slowest = began + size / _SLOWEST_BYTES_A_SECOND
             try:
-                async with asyncio.timeout(_STALLED_SECONDS):
+                async with asyncio.timeout_at(min(slowest, loop.time()) + self._stall_seconds):
                     piece = await request.content.readany()
             except TimeoutError as error:
-                raise Rejected(408, "stalled", f"no byte of the body came for {_STALLED_SECONDS:.0f} s") from error
+                message = (
+                    f"no byte of the body came for {self._stall_seconds:g} s, or all of it came slower than "
+                    f"{_SLOWEST_BYTES_A_SECOND} bytes a second"
+                )
+                raise Rejected(408, "stalled", message) from error
             if not piece:
                 return
             size += len(piece)
