@@ -66,6 +66,8 @@ _HTTP_ROUTE = _closed(
 
 def validate(objects: Sequence[Object], versions: Sequence[str] = VERSIONS) -> None:
     """Raise when an object is not what the API server of one of the versions takes."""
+    for path, value in _leaves(objects):
+        assert value is not None, f"{path} is null"
     for each in objects:
         if each["kind"] == "HTTPRoute":
             jsonschema.validate(each, _HTTP_ROUTE)
@@ -78,8 +80,6 @@ def validate(objects: Sequence[Object], versions: Sequence[str] = VERSIONS) -> N
     for pod, owner in ((template, owner) for owner, template in pods(objects)):
         _check_pod(pod, owner)
     _check_identities(objects)
-    for path, value in _leaves(objects):
-        assert value is not None, f"{path} is null"
 
 
 def _fields_are_known(given: Any, model: Any, path: str = "") -> None:
@@ -190,7 +190,7 @@ def _check_container(each: dict[str, Any], volumes: Sequence[str]) -> None:
     paths = [mount["mountPath"] for mount in mounts]
     assert len(paths) == len(set(paths))
     _check_resources(each.get("resources", {}))
-    assert not {"success", 1} - {"success", each.get("livenessProbe", {}).get("successThreshold", 1)}
+    assert each.get("livenessProbe", {}).get("successThreshold", 1) == 1
     for probe in ("livenessProbe", "readinessProbe"):
         for action in each.get(probe, {}).values():
             if isinstance(action, dict) and "port" in action and isinstance(action["port"], int):

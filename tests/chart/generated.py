@@ -1,0 +1,163 @@
+"""Values made from the schema itself, and mended where they break a rule that the schema cannot say."""
+
+import copy
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis_jsonschema import from_schema
+
+from chart.helm_cli import ROOT
+from chart.kubernetes import quantity
+
+SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "values.schema.json").read_text())
+_WORDS = {"description", "title", "default", "$schema", "definitions"}
+
+Values = dict[str, Any]
+
+
+def inlined(part: Any) -> Any:
+    """The schema with its definitions in place, and without what validates nothing."""
+    if isinstance(part, list):
+        return [inlined(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return inlined(SCHEMA["definitions"][part["$ref"].split("/")[-1]])
+    return {key: inlined(value) for key, value in part.items() if key not in _WORDS}
+
+
+def values() -> st.SearchStrategy[Values]:
+    """Anything that the schema accepts, with a region and a bucket; about half of the keys are set."""
+    parts = {
+        name: from_schema(inlined(part), allow_x00=False, codec="ascii")
+        for name, part in SCHEMA["properties"].items()
+        if name != "global"
+    }
+    needed = {name: parts.pop(name) for name in ("pod", "aws")}
+    needed["aws"] = needed["aws"].map(_with_account)
+    return st.fixed_dictionaries(needed, optional=parts)
+
+
+def _with_account(aws: Any) -> Values:
+    return {**aws, "region": "eu-west-1", "bucket": "results"}
+
+
+def mended(given: Values) -> Values:
+    """The values with what breaks a rule set to something that does not."""
+    result = copy.deepcopy(given)
+    _mend_pod(result)
+    _mend_scaling(result)
+    _mend_extras(result)
+    _mend_platform(result)
+    return result
+
+
+def number(amount: str | float) -> float:
+    return quantity(amount) if isinstance(amount, str) else float(amount)
+
+
+def _mend_pod(result: Values) -> None:
+    devices: set[str] = set()
+    for index, container in enumerate(result["pod"]["containers"]):
+        container["name"] = f"{container['name'][:50]}-{index}"
+        compute = container.get("compute", {})
+        if compute.get("cpu") and number(compute["cpu"]) < 0.02:
+            compute["cpu"] = "20m"
+        if compute.get("mem") and number(compute["mem"]) < 20 * 2**20:
+            compute["mem"] = "20Mi"
+        if compute.get("shm") and not 0 < number(compute["shm"]) <= number(compute.get("mem") or 1e15):
+            del compute["shm"]
+        devices |= {name for name in ("gpu", "inf") if compute.get(name)}
+        if len(devices) > 1:
+            compute.pop("gpu", None)
+            compute.pop("inf", None)
+            devices.pop()
+        if compute.get("inf") and not compute.get("mem"):
+            compute["cpu"] = "1"
+    timeout = result["pod"].get("request_timeout")
+    if timeout and not 1 <= seconds(timeout) <= 43200:
+        result["pod"]["request_timeout"] = "12h"
+    if timeout:
+        result.pop("terminationGracePeriodSeconds", None)
+
+
+def seconds(duration: str) -> int:
+    total, digits = 0, ""
+    for character in duration:
+        if character.isdigit():
+            digits += character
+        else:
+            total += int(digits) * {"h": 3600, "m": 60, "s": 1}[character]
+            digits = ""
+    return total
+
+
+def _mend_scaling(result: Values) -> None:
+    scaling = result.get("autoscaling", {})
+    least = scaling.get("min_replicas", 1)
+    most = scaling["max_replicas"] = max(least, scaling.get("max_replicas", 100))
+    if scaling.get("init_replicas") is not None:
+        scaling["init_replicas"] = min(most, max(least, scaling["init_replicas"]))
+    if seconds(scaling.get("window", "60s")) < 10 or seconds(scaling.get("window", "60s")) % 10:
+        scaling["window"] = "60s"
+    strategy = result.get("update_strategy", {})
+    if strategy.get("max_unavailable") in {0, "0%"}:
+        strategy["max_surge"] = 1
+    gateway = result.get("gateway", {}).get("autoscaling", {})
+    gateway["maxReplicas"] = max(gateway.get("minReplicas", 2), gateway.get("maxReplicas", 20))
+
+
+def _unique(items: list[Values], *keys: str, taken: Iterable[Any] | None = None) -> list[Values]:
+    seen = set(taken or ())
+    kept = []
+    for each in items:
+        mark = tuple(each.get(key, "ScheduleAnyway") for key in keys) if len(keys) > 1 else each[keys[0]]
+        if mark not in seen:
+            kept.append(each)
+        seen.add(mark)
+    return kept
+
+
+def _mend_extras(result: Values) -> None:
+    taken = [name for container in result["pod"]["containers"] for name in container.get("env", {})]
+    result["extraEnv"] = _unique(result.get("extraEnv", []), "name", taken=taken)
+    result["aws"]["extraEnv"] = _unique(result["aws"].get("extraEnv", []), "name")
+    result["extraVolumes"] = _unique(result.get("extraVolumes", []), "name")
+    names = [each["name"] for each in result["extraVolumes"]]
+    mounts = result.get("extraVolumeMounts", []) if names else []
+    for index, each in enumerate(mounts):
+        each["name"] = names[index % len(names)]
+    result["extraVolumeMounts"] = _unique(mounts, "mountPath", taken=["/mnt", "/cortex/client", "/dev/shm"])
+    for owner in (result, result.get("gateway", {})):
+        spreads = owner.get("topologySpreadConstraints", [])
+        owner["topologySpreadConstraints"] = _unique(spreads, "topologyKey", "whenUnsatisfiable")
+
+
+_DEFAULT_REQUESTS = {"cpu": "100m", "memory": "128Mi"}
+
+
+def _mend_platform(result: Values) -> None:
+    for part in ("gateway", "dispatcher", "provision", "emulator"):
+        resources = result.get(part, {}).get("resources", {})
+        requests = {**_DEFAULT_REQUESTS, **resources.get("requests", {})}
+        limits = resources.get("limits", {})
+        for name in [name for name in limits if number(limits[name]) < number(requests.get(name, 0))]:
+            del limits[name]
+    for part in ("gateway", "provision"):
+        result.get(part, {}).get("serviceAccount", {}).pop("name", None)
+    if result.get("securityContext", {}).get("runAsUser") == 0:
+        result["securityContext"]["level"] = "baseline"
+    if result.get("queue", {}).get("url"):
+        result["queue"]["deleteOnUninstall"] = False
+    networking = result.get("networking", {})
+    if not networking.get("httpRoute", {}).get("parentRefs"):
+        networking.pop("httpRoute", None)
+    if result.get("emulator", {}).get("enabled"):
+        result["emulator"].setdefault("image", "emulator:1")
+        result["emulator"]["image"] = result["emulator"]["image"] or "emulator:1"
+        result["aws"] = {}
+        for key in ("networking", "serviceAccount"):
+            result.pop(key, None)
+        result.get("queue", {}).pop("url", None)
