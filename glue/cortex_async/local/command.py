@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import copy
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--content-type", metavar="TYPE", help="content type of PAYLOAD (default: by what it is)")
     parser.add_argument(
         "--endpoint-url",
+        type=_url,
         metavar="URL",
         help="S3 and SQS server to use, with your AWS credentials, instead of the embedded one",
     )
@@ -52,10 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="set a value, as helm --set does",
     )
     parser.add_argument(
-        "--port", type=int, help="port of the gateway; 0 = any free one (default: the chart's, 8888)"
+        "--port", type=_port, help="port of the gateway; 0 = any free one (default: the chart's, 8888)"
     )
     parser.add_argument(
-        "--admin-port", type=int, help="port of the dispatcher's /readyz; 0 = any free one (default: 15000)"
+        "--admin-port", type=_port, help="port of the dispatcher's /readyz; 0 = any free one (default: 15000)"
     )
     parser.add_argument(
         "--timeout",
@@ -90,6 +92,18 @@ def _prepare_and_run(args: argparse.Namespace) -> tuple[Outcome | None, int]:
         scratch = Path(folder)
         write_scratch(scratch, api, release.cli_yaml)
         return asyncio.run(_run(_plan(args, release, api, scratch, emulator_port), payload))
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+/?", text):
+        raise argparse.ArgumentTypeError(f"expected a URL such as http://localhost:4566, got {text!r}")
+    return text
 
 
 def _release(args: argparse.Namespace, endpoint: str) -> Release:

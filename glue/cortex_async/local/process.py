@@ -1,13 +1,14 @@
 """Child processes that end together.
 
-All children, and what they start in turn, are one process group. Its leader is a guard that does nothing but
-read a pipe held open by this process: when this process ends, however it ends, the pipe closes, and a child of
-the guard, in a group of its own, kills the whole group and removes the scratch folder. So a `kill -9` of local
-mode leaves nothing behind either.
+Each child leads a process group of its own, which what it starts in turn is in, so that a script's `kill 0`
+reaches no more than it would in its container. A guard, a process that only reads a pipe held open by this one,
+knows the groups: when this process ends, however it ends, the pipe closes, and the guard kills the groups and
+removes the scratch folder. So a `kill -9` of local mode leaves nothing behind either.
 """
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,14 +23,19 @@ from cortex_async.local.output import Output
 
 _GUARD = """
 import os, shutil, signal, sys
-group = os.getpid()
-sys.stdin.buffer.read()
-if os.fork():
-    signal.pause()
-os.setpgid(0, 0)
-os.killpg(group, signal.SIGKILL)
+groups = set()
+for line in sys.stdin:
+    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+for group in groups:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except OSError:
+        pass
 shutil.rmtree(sys.argv[1], ignore_errors=True)
 """
+_ENLIST = 'echo "+$$" >&0; exec "$@" </dev/null'
+"""A child tells the guard of itself before it runs its program: at no moment it runs unknown to the guard."""
+
 _TAIL_LINES = 12  # enough for a traceback's end
 _END_SECONDS = 1.0  # from SIGTERM to SIGKILL for what is still there when all is over
 _LONGEST_LINE_BYTES = 65536  # a longer one is printed as several
@@ -108,19 +114,18 @@ class Child:
         self._output.line(self.command.name, text)
 
 
-class ProcessGroup:
+class Processes:
     """Starts children, passes their output on, and stops them; as a context manager, leaves none behind.
 
-    `scratch` is a folder that goes with them when this process is killed.
+    `scratch` is a folder that goes with them.
     """
 
     def __init__(self, output: Output, scratch: Path) -> None:
         self._output = output
         self._scratch = scratch
         self._children: dict[str, Child] = {}
-        self._guard: subprocess.Popen[bytes] | None = None
 
-    async def __aenter__(self) -> "ProcessGroup":
+    async def __aenter__(self) -> "Processes":
         self._guard = subprocess.Popen(  # noqa: ASYNC220, S603 (returns at once; runs the constant above)
             [sys.executable, "-I", "-S", "-c", _GUARD, self._scratch], stdin=subprocess.PIPE, process_group=0
         )
@@ -128,29 +133,27 @@ class ProcessGroup:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop(list(self._children), _END_SECONDS)
-        self._kill()
+        self._guard.communicate()
         for child in self._children.values():
             await child.exited
             child.close()
 
     async def start(self, command: Command, *, lasting: bool = True) -> Child:
         """Start a process; raises `ProcessError` when its program cannot be run."""
-        assert self._guard is not None
+        _check_program(command)
         readable, writable = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                *command.argv,
-                stdin=subprocess.DEVNULL,
+                *("/bin/sh", "-c", _ENLIST, command.name, *command.argv),
+                stdin=self._guard.stdin,
                 stdout=writable,
                 stderr=writable,
                 env=dict(command.env),
                 cwd=command.cwd,
-                process_group=self._guard.pid,
+                process_group=0,
             )
-        except BaseException as error:
+        except BaseException:
             os.close(readable)
-            if isinstance(error, OSError):
-                raise ProcessError(_cannot_run(command, error)) from error
             raise
         finally:
             os.close(writable)
@@ -161,6 +164,7 @@ class ProcessGroup:
         """Run a process to its end; raises `ProcessError` when that is not exit code 0."""
         child = await self.start(command, lasting=False)
         code = await child.exited
+        self._forget(child)
         if code != 0:
             raise ProcessError(_ended(child, code))
 
@@ -191,11 +195,11 @@ class ProcessGroup:
             if name in names and child.process.returncode is None:
                 child.process.kill()
 
-    def _kill(self) -> None:
-        assert self._guard is not None
-        with suppress(ProcessLookupError, PermissionError):  # macOS: no right over what has ended already
-            os.killpg(self._guard.pid, signal.SIGKILL)
-        self._guard.communicate()
+    def _forget(self, child: Child) -> None:
+        """Tell the guard that a process has ended, since the number of its group may be given to another."""
+        assert self._guard.stdin is not None
+        with suppress(BrokenPipeError):
+            os.write(self._guard.stdin.fileno(), f"-{child.process.pid}\n".encode())
 
 
 def _ended(child: Child, code: int) -> str:
@@ -203,7 +207,12 @@ def _ended(child: Child, code: int) -> str:
     return f"{child.command} {how}; its last lines:{child.last_lines()}"
 
 
-def _cannot_run(command: Command, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{command} cannot be started: there is no program {command.argv[0]!r} on this machine"
-    return f"{command} cannot be started: {command.argv[0]!r}: {error.strerror}"
+def _check_program(command: Command) -> None:
+    """Raise `ProcessError` when there is no such program: the shell would only say so in the child's output."""
+    program = command.argv[0]
+    if os.sep in program:
+        found = os.access(command.cwd / program, os.X_OK)
+    else:
+        found = shutil.which(program, path=command.env.get("PATH", os.defpath)) is not None
+    if not found:
+        raise ProcessError(f"{command} cannot be started: there is no program {program!r} on this machine")

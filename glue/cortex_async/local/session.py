@@ -15,7 +15,7 @@ from cortex_async.errors import CortexError
 from cortex_async.local import client
 from cortex_async.local.emulator import EMULATOR, create_bucket
 from cortex_async.local.output import Output
-from cortex_async.local.process import Command, ProcessGroup
+from cortex_async.local.process import Command, Processes
 
 _GLUE_SECONDS = 120.0  # for all that is not the user's to get ready
 _STOP_SECONDS = 5.0  # for what has nothing in hand any more
@@ -89,17 +89,17 @@ class Stop:
 
 
 class Session:
-    """Runs a plan inside a process group."""
+    """Runs a plan."""
 
     def __init__(self, plan: Plan, output: Output, stop: Stop) -> None:
         self._plan = plan
         self._output = output
         self._stop = stop
-        self._group = ProcessGroup(output, plan.scratch)
+        self._processes = Processes(output, plan.scratch)
 
     async def serve(self) -> bool:
         """Run until told to stop; return whether it got ready before that. Raises `CortexError`."""
-        async with self._group, aiohttp.ClientSession() as http:
+        async with self._processes, aiohttp.ClientSession() as http:
             ready = await self._unless_stopped(self._get_ready(http)) is not None
             if ready:
                 self._greet()
@@ -110,7 +110,7 @@ class Session:
 
     async def once(self, payload: client.Payload) -> client.Outcome | None:
         """Submit one request and return how it ended, or None when told to stop first. Raises `CortexError`."""
-        async with self._group, aiohttp.ClientSession() as http:
+        async with self._processes, aiohttp.ClientSession() as http:
             outcome = await self._unless_stopped(self._submit(http, payload))
             if outcome is not None:
                 await self._drain(http, _STOP_SECONDS)
@@ -141,15 +141,15 @@ class Session:
         endpoint, region = plan.api["aws"]["endpointUrl"], plan.api["aws"]["region"]
         bucket = plan.api["storage"]["bucket"]
         for container in plan.containers:
-            await self._group.start(container)
+            await self._processes.start(container)
         if plan.emulator is not None:
-            await self._group.start(plan.emulator)
+            await self._processes.start(plan.emulator)
             await self._watched(client.wait_until_answers(http, endpoint))
         await self._watched(asyncio.to_thread(create_bucket, endpoint, region, bucket, plan.provision.env))
         waiting_for[:] = [plan.provision.name]
-        await self._watched(self._group.run(plan.provision))
-        await self._group.start(plan.gateway)
-        await self._group.start(plan.dispatcher)
+        await self._watched(self._processes.run(plan.provision))
+        await self._processes.start(plan.gateway)
+        await self._processes.start(plan.dispatcher)
         waiting_for[:] = [plan.gateway.name]
         await self._watched(client.wait_until_ready(http, plan.gateway_ready_url, waiting_for))
         waiting_for[:] = [plan.dispatcher.name]
@@ -160,7 +160,7 @@ class Session:
         names = named or [each.name for each in self._plan.containers]  # a probe of the pod names none
         return (
             f"not ready after {seconds:g} s (--timeout S gives containers more); still waiting for "
-            f"{', '.join(waiting_for)}; last lines:{''.join(map(self._group.last_lines, names))}"
+            f"{', '.join(waiting_for)}; last lines:{''.join(map(self._processes.last_lines, names))}"
         )
 
     def _greet(self) -> None:
@@ -176,11 +176,11 @@ class Session:
 
         async def in_order() -> None:
             dispatcher = [self._plan.dispatcher.name]
-            await first_of(self._group.stop(dispatcher, grace), self._until_nothing_in_hand(http))
-            self._group.kill(dispatcher)
-            await self._group.stop([self._plan.gateway.name], _STOP_SECONDS)
-            await self._group.stop([each.name for each in self._plan.containers], _STOP_SECONDS)
-            self._group.kill([EMULATOR])  # it keeps nothing, and would wait for connections that are open
+            await first_of(self._processes.stop(dispatcher, grace), self._until_nothing_in_hand(http))
+            self._processes.kill(dispatcher)
+            await self._processes.stop([self._plan.gateway.name], _STOP_SECONDS)
+            await self._processes.stop([each.name for each in self._plan.containers], _STOP_SECONDS)
+            self._processes.kill([EMULATOR])  # it keeps nothing, and would wait for connections that are open
 
         await first_of(in_order(), self._stop.hurry.wait())
 
@@ -195,7 +195,7 @@ class Session:
 
     async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
         """Do some work, unless a process ends meanwhile: then raise `ProcessError`."""
-        found = await first_of(work, self._group.first_exit())
+        found = await first_of(work, self._processes.first_exit())
         assert found is not None
         return found[0]
 
