@@ -4,13 +4,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint chaos chart fuzz-chart bench lock clean
+.PHONY: help demo test lint chaos chart fuzz-chart bench lock clean
+
+help:
+	@echo 'demo        run values/hello-world on this machine and print a result'
+	@echo 'test        lint, and run every test'
+	@echo 'lint        ruff, mypy, the layers of imports, and what is generated'
+	@echo 'chaos       many requests while dispatchers are killed and AWS is faulty'
+	@echo 'bench       calls, CPU, latency and memory against their budgets'
+	@echo 'chart       generate what follows from schemas/values.schema.json'
+	@echo 'fuzz-chart  render the chart with 10,000 generated values files'
+	@echo 'lock        resolve the dependencies anew'
+	@echo 'clean       remove what was set up and generated'
 
 demo: $(READY)
 	$(BIN)/cortex-async local values/hello-world/values.yaml --once '{"name": "world"}'
 
 test: $(READY) lint
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n 4 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .
