@@ -1,0 +1,188 @@
+"""Answers of S3 that break, or tell of a passing failure in an unusual way, from a server that does so."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from cortex_async.aws.http import AwsSession
+from cortex_async.aws.s3 import S3, Upload
+from cortex_async.config import AwsConfig, parse
+from cortex_async.errors import AwsUnavailable, ObjectMissing
+from cortex_async.gateway import result as gateway_result
+from cortex_async.gateway.app import Gateway
+from cortex_async.request_id import RequestIds
+from cortex_async.server import listening
+from cortex_async.store import Store
+from support.processes import free_port
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Serve = Callable[[Handler], Awaitable[S3]]
+RESULT = b'"' + b"x" * 200_000 + b'"'
+API = {
+    "name": "api",
+    "clusterName": "test",
+    "aws": {"region": "us-west-2", "endpointUrl": None},
+    "storage": {"bucket": "bucket", "prefix": "test", "retentionDays": 7},
+    "queue": {
+        "url": None,
+        "name": "queue",
+        "deadLetterName": "dead-letters",
+        "maxAttempts": 3,
+        "visibilityTimeoutSeconds": 60,
+        "inlineLimitBytes": 262144,
+        "retryOn": [],
+    },
+    "pod": {
+        "port": 8080,
+        "maxConcurrency": 1,
+        "requestTimeoutSeconds": None,
+        "terminationGracePeriodSeconds": 60,
+    },
+    "probes": [],
+    "gateway": {"port": 8888, "endpoint": "/api", "maxPayloadMiB": 1, "sensitiveHeaders": "drop"},
+    "dispatcher": {"adminPort": 15000},
+}
+METADATA = {
+    "x-amz-meta-status": "completed",
+    "x-amz-meta-attempt": "1",
+    "x-amz-meta-finished": "2026-01-01T00:00:00.000+00:00",
+}
+
+
+@pytest_asyncio.fixture
+async def serve(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serve]:
+    """Start a server that answers every call as told, and give a bucket on it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    runners: list[web.AppRunner] = []
+    sessions: list[AwsSession] = []
+
+    async def start(handler: Handler) -> S3:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", handler)
+        runner = web.AppRunner(app, access_log=None)
+        runners.append(runner)
+        await runner.setup()
+        port = free_port()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        session = AwsSession(AwsConfig("us-west-2", f"http://127.0.0.1:{port}"))
+        sessions.append(session)
+        return S3(session, "bucket")
+
+    yield start
+    for session in sessions:
+        await session.http.close()
+    for runner in runners:
+        await runner.cleanup()
+
+
+def breaking(after: int) -> Handler:
+    """Send at most so many bytes of RESULT with each answer, then break the connection."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        start = int(request.headers.get("Range", "bytes=0-")[6:-1])
+        response = web.StreamResponse(status=206 if start else 200, headers=METADATA)
+        response.content_length = len(RESULT) - start
+        await response.prepare(request)
+        await response.write(RESULT[start : start + after])
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    return handler
+
+
+async def test_read_that_breaks_is_taken_up_where_it_broke(serve: Serve) -> None:
+    store = Store(await serve(breaking(after=80_000)), "prefix", "api")
+    found = await store.open_result(RequestIds("c", "api").issue(), 10)
+    assert found is not None
+    assert b"".join([piece async for piece in found[2]]) == RESULT
+
+
+async def test_read_that_breaks_again_and_again_is_given_up(serve: Serve) -> None:
+    store = Store(await serve(breaking(after=0)), "prefix", "api")
+    found = await store.open_result(RequestIds("c", "api").issue(), 0.5)
+    assert found is not None
+    with pytest.raises(AwsUnavailable):
+        _ = [piece async for piece in found[2]]
+
+
+async def test_result_that_cannot_be_read_to_its_end_is_cut_and_followed_by_nothing(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = 0
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        answer = await breaking(after=0 if sent else 80_000)(request)
+        sent = 1
+        return answer
+
+    monkeypatch.setattr(gateway_result, "PATIENCE_SECONDS", 0.5)
+    config = parse(API)
+    store = Store(await serve(handler), "prefix", config.name)
+    request_id = RequestIds(config.cluster_name, config.name).issue()
+    port = free_port()
+    app = Gateway(config, store, 60).application()
+    async with listening(app, port), aiohttp.ClientSession() as http:
+        url = f"http://127.0.0.1:{port}{config.gateway.endpoint}/{request_id}"
+        async with http.get(url) as response:
+            assert response.status == 200
+            read = bytearray()
+            is_whole = True
+            try:
+                async for piece in response.content.iter_any():
+                    read += piece
+            except aiohttp.ClientError:
+                is_whole = False
+    assert not is_whole
+    assert b"HTTP/" not in read
+
+
+async def test_head_refused_without_a_reason_is_tried_again(serve: Serve) -> None:
+    calls = 0
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        nonlocal calls
+        calls += 1
+        return web.Response(status=400 if calls == 1 else 200)
+
+    await (await serve(handler)).head("key", 10)
+    assert calls == 2
+
+
+async def test_missing_object_is_told_from_a_refused_call(serve: Serve) -> None:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=404)
+
+    with pytest.raises(ObjectMissing):
+        await (await serve(handler)).head("key", 10)
+
+
+async def test_completion_that_fails_after_its_200_is_tried_again(serve: Serve) -> None:
+    calls = 0
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        nonlocal calls
+        calls += 1
+        text = "<Error><Code>InternalError</Code></Error>" if calls == 1 else "<CompleteMultipartUploadResult/>"
+        return web.Response(text=text, content_type="application/xml")
+
+    await Upload(await serve(handler), "key", "upload").complete(10)
+    assert calls == 2
+
+
+async def test_completion_whose_answer_was_lost_counts_as_done(serve: Serve) -> None:
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        seen.append(request.method)
+        if request.method == "HEAD":
+            return web.Response()
+        return web.Response(status=404, text="<Error><Code>NoSuchUpload</Code></Error>")
+
+    await Upload(await serve(handler), "key", "upload").complete(10)
+    assert seen == ["POST", "HEAD"]
