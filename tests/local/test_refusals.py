@@ -85,6 +85,13 @@ def test_container_that_exits_is_named_with_its_last_lines(local: Start, api: Ar
     run.assert_nothing_left()
 
 
+def test_container_that_ends_well_is_told_that_it_may_not(local: Start, api: Arguments) -> None:
+    run = local(*api(command=["true"]), "--once", "x").finish()
+
+    assert run.code == 1
+    assert "container web ended with exit code 0, though it is to run as long as the API" in run.err
+
+
 def test_program_that_is_not_there_is_named(local: Start, api: Arguments) -> None:
     run = local(*api(command=["no-such-program"]), "--once", "x").finish()
 

@@ -3,6 +3,7 @@
 import pytest
 
 from cortex_async.local.client import raw_fields
+from cortex_async.local.output import from_json_log
 from cortex_async.local.render import environment, expand, helm_message
 
 ENV = {"A": "1", "B_2": "$(A)"}
@@ -81,3 +82,22 @@ def test_keeps_the_text_of_json_fields() -> None:
         "n": "1e400",
     }
     assert raw_fields("{}") == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (
+            '{"time": "x", "level": "info", "message": "taken", "component": "c", "api": "a", "id": 1}',
+            "taken id=1",
+        ),
+        ('{"level": "warning", "message": "slow"}', "warning: slow"),
+        ('{"level": "error", "message": "bad", "traceback": "T\\n  at"}', "error: bad\nT\n  at"),
+        ('{"greeting": "hello"}', '{"greeting": "hello"}'),
+        ("[1]", "[1]"),
+        ("5", "5"),
+        ("Traceback (most recent call last):", "Traceback (most recent call last):"),
+    ],
+)
+def test_words_the_glues_log_for_people(line: str, text: str) -> None:
+    assert from_json_log(line) == text

@@ -19,7 +19,7 @@ from typing import Any
 
 from cortex_async.local.client import Outcome, Payload, read_payload
 from cortex_async.local.emulator import BUCKET, CREDENTIALS, REGION, emulator, without_aws
-from cortex_async.local.output import Output
+from cortex_async.local.output import Output, from_json_log
 from cortex_async.local.ports import check_free, free_port
 from cortex_async.local.process import Command
 from cortex_async.local.render import Container, Release, render
@@ -148,7 +148,7 @@ def _plan(
     args: argparse.Namespace, release: Release, api: Mapping[str, Any], scratch: Path, emulator_port: int | None
 ) -> Plan:
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    glue_env = {**env, "CORTEX_VERSION": release.version}
+    glue_env = {**release.glue_env, **env}  # so CORTEX_LOG_LEVEL can be set from outside
     server = None
     if emulator_port is not None:
         glue_env = {**without_aws(glue_env), **CREDENTIALS}
@@ -156,7 +156,7 @@ def _plan(
 
     def glue(name: str) -> Command:
         argv = [sys.executable, "-m", "cortex_async", name, "--config", str(scratch / "api.json")]
-        return Command(name, argv, glue_env, scratch)
+        return Command(name, argv, glue_env, scratch, read_line=from_json_log)
 
     folder = args.values.resolve().parent
     return Plan(

@@ -1,5 +1,6 @@
 """What local mode prints: every line under the name of the process that wrote it."""
 
+import json
 import os
 from collections.abc import Callable
 from typing import TextIO
@@ -41,3 +42,16 @@ class Output:
         except BrokenPipeError:
             self._closed = True
             self._on_closed()
+
+
+def from_json_log(line: str) -> str:
+    """Return a line of the glue's JSON log as text: level (but info), message, fields; any other line as it is."""
+    try:
+        record = json.loads(line)
+        level, message = record.pop("level"), record.pop("message")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return line
+    traceback = record.pop("traceback", None)
+    fields = [f"{key}={value}" for key, value in record.items() if key not in {"time", "component", "api"}]
+    text = " ".join([*([] if level == "info" else [f"{level}:"]), message, *fields])
+    return f"{text}\n{traceback}" if traceback else text

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +48,14 @@ class ProcessError(CortexError):
 
 @dataclass(frozen=True)
 class Command:
-    """How a process is started; `name` labels its lines, `title` names it in messages."""
+    """How a process is started; `name` labels its lines, `read_line` rewords them, messages call it `title`."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
     cwd: Path
     title: str = ""
+    read_line: Callable[[str], str] = str
 
     def __str__(self) -> str:
         return self.title or self.name
@@ -109,9 +110,10 @@ class Child:
             transport.close()
 
     def _line(self, line: bytes) -> None:
-        text = line.decode("utf-8", "replace").rstrip("\r")
-        self._tail.append(text)
-        self._output.line(self.command.name, text)
+        text = self.command.read_line(line.decode("utf-8", "replace").rstrip("\r"))
+        for each in text.split("\n"):
+            self._tail.append(each)
+            self._output.line(self.command.name, each)
 
 
 class Processes:
@@ -204,6 +206,8 @@ class Processes:
 
 def _ended(child: Child, code: int) -> str:
     how = f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+    if code == 0:
+        how += ", though it is to run as long as the API"
     return f"{child.command} {how}; its last lines:{child.last_lines()}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cortex_async import __version__, helm
+from cortex_async import helm
 from cortex_async.errors import CortexError
 
 _GLUE_CONTAINERS = {"dispatcher", "gateway", "proxy", "dequeuer"}
@@ -33,11 +33,11 @@ class Container:
 
 @dataclass(frozen=True)
 class Release:
-    """What of a rendered chart local mode uses."""
+    """What of a rendered chart local mode uses; `glue_env` is what the glue reads from its environment."""
 
     api: dict[str, Any]
     cli_yaml: str
-    version: str
+    glue_env: Mapping[str, str]
     containers: Sequence[Container]
 
 
@@ -81,11 +81,11 @@ def read_release(objects: Sequence[Mapping[str, Any]]) -> Release:
     api = json.loads(_data(objects, "ConfigMap", "api.json"))
     pod = _pod_with(objects, "dispatcher")
     containers = [each for each in pod["containers"] if each["name"] not in _GLUE_CONTAINERS]
-    versions = [environment(each).get("CORTEX_VERSION") for each in containers]
+    dispatcher = next(each for each in pod["containers"] if each["name"] == "dispatcher")
     return Release(
         api=api,
         cli_yaml=_data(objects, "Secret", "cli.yaml"),
-        version=next(filter(None, versions), __version__),
+        glue_env={name: value for name, value in environment(dispatcher).items() if name.startswith("CORTEX_")},
         containers=[_container(each) for each in containers],
     )
 
