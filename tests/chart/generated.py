@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import jsonschema
 from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
 
@@ -28,16 +29,34 @@ def inlined(part: Any) -> Any:
     return {key: inlined(value) for key, value in part.items() if key not in _WORDS}
 
 
+def strategy(part: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """What a schema accepts. Closed objects and lists are put together here, which `from_schema` does slowly."""
+    if part.get("type") == "array" and not part.get("uniqueItems"):
+        least = part.get("minItems", 0)
+        return st.lists(strategy(part["items"]), min_size=least, max_size=max(least, 3))
+    if part.get("additionalProperties") is not False or "patternProperties" in part:
+        return from_schema(part, allow_x00=False, codec="ascii")
+    alternatives = [each["required"][0] for each in part.get("oneOf", [])]
+    objects = [_object(part, without=set(alternatives) - {name}, needed=name) for name in alternatives or [None]]
+    made = st.one_of(objects)
+    return made.filter(jsonschema.Draft7Validator(part).is_valid) if {"anyOf", "allOf"} & part.keys() else made
+
+
+def _object(part: dict[str, Any], without: set[str], needed: str | None) -> st.SearchStrategy[Values]:
+    required = {*part.get("required", ()), *([needed] if needed else ())}
+    inner = {name: strategy(each) for name, each in part["properties"].items() if name not in without}
+    return st.fixed_dictionaries(
+        {name: each for name, each in inner.items() if name in required},
+        optional={name: each for name, each in inner.items() if name not in required},
+    )
+
+
 def values() -> st.SearchStrategy[Values]:
     """Anything that the schema accepts, with a region and a bucket; about half of the keys are set."""
-    parts = {
-        name: from_schema(inlined(part), allow_x00=False, codec="ascii")
-        for name, part in SCHEMA["properties"].items()
-        if name != "global"
-    }
-    needed = {name: parts.pop(name) for name in ("pod", "aws")}
-    needed["aws"] = needed["aws"].map(_with_account)
-    return st.fixed_dictionaries(needed, optional=parts)
+    whole = inlined(SCHEMA)
+    del whole["properties"]["global"]
+    whole["required"] = ["pod", "aws"]
+    return strategy(whole).map(lambda made: {**made, "aws": _with_account(made["aws"])})
 
 
 def _with_account(aws: Any) -> Values:
