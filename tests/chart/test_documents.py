@@ -1,0 +1,212 @@
+"""What is made from the schema is fresh; every key is described, and does something."""
+
+import functools
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+import cortex_async
+from chart.generated import inlined
+from chart.helm_cli import CHART, ROOT, Helm, Object, at, merged
+
+SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "values.schema.json").read_text())
+ALL_OPTIONS: dict[str, Any] = yaml.safe_load((ROOT / "values" / "all-options.yaml").read_text())
+
+UNSCALED = {
+    f"autoscaling.{name}"
+    for name in (
+        "max_replicas target_in_flight window downscale_stabilization_period upscale_stabilization_period "
+        "max_downscale_factor max_upscale_factor downscale_tolerance upscale_tolerance"
+    ).split()
+}
+"""Checked, and without effect as long as nothing scales an API."""
+
+NEEDS: dict[str, dict[str, Any]] = {
+    # keys that do something only beside others
+    "autoscaling.min_replicas": at("autoscaling.init_replicas", None),
+    "image.tag": at("image.digest", None),
+    "gateway.replicas": at("gateway.autoscaling.enabled", False),
+    "accelerators.gpu.tolerations": at("pod.containers", [{"name": "a", "image": "x", "compute": {"gpu": 1}}]),
+    "serviceAccount.create": at("serviceAccount.name", None),
+    "queue.url": at("queue.deleteOnUninstall", False),
+}
+_EMULATOR = {
+    "emulator": {"enabled": True},
+    "aws": {"endpointUrl": None, "credentialsSecret": None},
+    "networking": {name: {"enabled": False} for name in ("istio", "httpRoute", "ingress")},
+    "serviceAccount": {"annotations": None},
+}
+NEEDS |= {key: _EMULATOR for key in ("emulator.image", "emulator.resources.requests", "emulator.resources.limits")}
+
+OTHERS: dict[str, Any] = {
+    # where nothing can be made out of what stands in all-options.yaml
+    "name": "other",
+    "pod.request_timeout": "5m",
+    "pod.containers": [{"name": "other", "image": "x"}],
+    "autoscaling.init_replicas": 4,
+    "networking.endpoint": "other",
+    "image.digest": "sha256:" + "1" * 64,
+    "aws.region": "us-west-2",
+    "aws.endpointUrl": "http://other",
+    "queue.url": "https://sqs.internal/1/other",
+    "queue.deleteOnUninstall": False,
+    "terminationGracePeriodSeconds": 800,
+    "client.operatorEndpoint": "http://other",
+    "securityContext.level": "restricted",
+    "global": {"imageRegistry": "other"},
+    "gateway.service.type": "NodePort",
+    "logLevel": "error",
+    "image.pullPolicy": "Never",
+    "gateway.sensitiveHeaders": "drop",
+    "gateway.podDisruptionBudget.maxUnavailable": 5,
+    "podDisruptionBudget.maxUnavailable": 5,
+    "extraVolumes": [{"name": "models", "emptyDir": {}}, {"name": "scratch", "emptyDir": {}}],
+    "networking.httpRoute.parentRefs": [{"name": "other"}],
+    "networking.istio.gateways": ["other"],
+    "networking.istio.hosts": ["other"],
+    "emulator.resources.limits": {"memory": "2Gi"},
+    "update_strategy.max_surge": 5,
+    "update_strategy.max_unavailable": 5,
+}
+
+
+def _leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, part in schema.get("properties", {}).items():
+        inner = f"{path}.{name}".lstrip(".")
+        if part and part.get("properties") and inner != "global" and "patternProperties" not in part:
+            if name in {"requests", "limits"}:
+                yield inner, part
+            else:
+                yield from _leaves(part, inner)
+        else:
+            yield inner, part
+
+
+LEAVES = dict(_leaves(inlined(SCHEMA)))
+
+
+def _other(path: str, now: Any) -> Any:
+    if path in OTHERS:
+        return OTHERS[path]
+    if isinstance(now, bool):
+        return not now
+    if isinstance(now, int):
+        return now + 1
+    if isinstance(now, str):
+        return re.sub(r"^([a-z]+)", r"\1x", now) if now[0].islower() else now + "x"
+    if isinstance(now, list):
+        return []
+    return {"cpu": "777m", "memory": "200Mi"} if path.endswith(("requests", "limits")) else {"other": "x"}
+
+
+@pytest.mark.parametrize("path", sorted(LEAVES.keys() - UNSCALED - {"kind", "emulator.enabled"}))
+def test_every_key_does_something(helm4: Helm, path: str) -> None:
+    base = merged(ALL_OPTIONS, NEEDS.get(path, {}))
+    now: Any = base
+    for key in path.split("."):
+        now = now.get(key) if isinstance(now, dict) else None
+    other = _other(path, now)
+    changed = merged(base, at(path, other)) if not isinstance(other, dict) else _replaced(base, path, other)
+    assert _rendered(helm4, json.dumps(base)) != helm4.template(changed)
+
+
+@functools.cache
+def _rendered(helm: Helm, values: str) -> list[Object]:
+    return helm.template(json.loads(values))
+
+
+def _replaced(base: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    first, _, rest = path.partition(".")
+    return {**base, first: _replaced(base[first], rest, value) if rest else value}
+
+
+@pytest.mark.parametrize("path", sorted(UNSCALED))
+def test_what_will_scale_the_api_is_only_checked_until_then(helm4: Helm, path: str) -> None:
+    base = merged(ALL_OPTIONS, {"autoscaling": {name.split(".")[1]: None for name in UNSCALED}})
+    for name in UNSCALED:
+        base["autoscaling"].pop(name.split(".")[1], None)
+    key = path.split(".")[1]
+    value = ALL_OPTIONS["autoscaling"][key]
+    assert helm4.template(base) == helm4.template(merged(base, {"autoscaling": {key: value}}))
+
+
+def _described(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, part in (schema.get("properties") or {}).items() if isinstance(schema, dict) else ():
+        if part is not False:
+            yield f"{path}.{name}", part
+            yield from _described(part, f"{path}.{name}")
+    if isinstance(schema, dict) and isinstance(schema.get("items"), dict):
+        yield from _described(schema["items"], f"{path}[]")
+
+
+def test_every_key_is_described_in_the_schema() -> None:
+    parts = dict(_described(SCHEMA))
+    for name, definition in SCHEMA["definitions"].items():
+        parts |= dict(_described(definition, name))
+    for path, part in parts.items():
+        text = part.get("description") or SCHEMA["definitions"][part["$ref"].split("/")[-1]].get("description")
+        assert text, f"{path} has no description"
+        assert text.endswith("."), f"{path}: {text}"
+
+
+def test_every_object_of_the_schema_is_closed() -> None:
+    def objects(part: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        if isinstance(part, dict):
+            if part.get("type") == "object":
+                yield path, part
+            for key, inner in part.items():
+                yield from objects(inner, f"{path}/{key}")
+
+    for path, part in objects(SCHEMA, ""):
+        if path != "/properties/global":
+            assert part.get("additionalProperties") is False, f"{path} is open"
+
+
+def test_every_default_of_the_chart_is_the_schemas_and_every_key_has_one() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    for path in LEAVES:
+        now = values
+        for key in path.split("."):
+            assert key in now, f"{path} is not in values.yaml"
+            now = now[key]
+
+
+def test_what_is_made_from_the_schema_is_fresh() -> None:
+    done = subprocess.run([sys.executable, ROOT / "charts" / "generate.py", "--check"], check=False)
+    assert done.returncode == 0
+    copies = [ROOT / "schemas" / "values.schema.json", CHART / "values.schema.json"]
+    assert copies[0].read_bytes() == copies[1].read_bytes()
+
+
+def test_the_chart_is_of_the_glues_version() -> None:
+    about = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert about["appVersion"] == cortex_async.__version__
+
+
+def test_no_template_outgrows_what_can_be_read() -> None:
+    for path in (CHART / "templates").rglob("*"):
+        if path.is_file():
+            assert len(path.read_text().splitlines()) <= 120, path
+
+
+def test_every_define_is_commented_prefixed_and_used() -> None:
+    texts = {path: path.read_text() for path in (CHART / "templates").rglob("*") if path.is_file()}
+    everything = "\n".join(texts.values())
+    for path, text in texts.items():
+        for match in re.finditer(r'\{\{-? define "([^"]+)"', text):
+            assert match[1].startswith("cortex-async."), match[1]
+            assert "*/}}" in text[: match.start()].rstrip()[-5:], f"{path}: {match[1]} has no comment"
+            used = f'"{match[1]}"' in everything.replace(match[0], "") or "problems-of-" in match[1]
+            assert used, f"{match[1]} is not used"
+
+
+def test_the_readme_has_every_key() -> None:
+    text = (CHART / "README.md").read_text()
+    for key in LEAVES:
+        assert f"`{key}`" in text or f"`{key}." in text, key

@@ -1,0 +1,51 @@
+"""What a user reads after an installation."""
+
+import shlex
+from typing import Any
+
+import pytest
+
+from chart.helm_cli import Helm, at, merged, minimal
+
+WARNING = "WARNING: emulator.enabled is for a first try"
+
+
+def test_notes_show_the_url_a_curl_line_and_what_to_do_next(helm4: Helm) -> None:
+    notes = helm4.notes(minimal(test={"payload": '{"it\'s": "$5"}'}))
+    assert "http://api-hello-gateway.default.svc:80/hello\n" in notes
+    curl = next(line for line in notes.splitlines() if line.strip().startswith("curl -d"))
+    assert shlex.split(curl) == [
+        "curl", "-d", '{"it\'s": "$5"}', "-H", "Content-Type: application/json", "http://localhost:8888/hello",
+    ]  # fmt: skip
+    assert "helm test hello -n default" in notes
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "text"),
+    [
+        ("networking.istio.enabled", True, "through Istio's apis-gateway at /hello"),
+        ("networking.ingress", {"enabled": True, "hosts": ["a.example.com"]}, "an Ingress at a.example.com/hello"),
+        (
+            "networking.httpRoute",
+            {"enabled": True, "parentRefs": [{"name": "public"}]},
+            "the Gateway public at /hello",
+        ),
+        (
+            "queue.deleteOnUninstall",
+            True,
+            "helm uninstall deletes the queues cortex-hello and cortex-hello-dead-letter",
+        ),
+        ("emulator", {"enabled": True, "image": "x"}, WARNING),
+        ("autoscaling.min_replicas", 3, "there are 3."),
+        ("pod.containers", [{"name": "a", "image": "x", "compute": {"inf": 1}}], "SYS_ADMIN"),
+    ],
+)
+def test_notes_tell_what_the_values_bring_with_them(helm4: Helm, path: str, value: Any, text: str) -> None:
+    assert text not in helm4.notes(minimal())
+    assert text in helm4.notes(merged(minimal(), at(path, value)))
+
+
+def test_notes_say_how_to_remove_the_queues_that_stay(helm4: Helm) -> None:
+    command = "aws sqs delete-queue --region eu-west-1"
+    assert helm4.notes(minimal()).count(command) == 2
+    assert command not in helm4.notes(minimal(queue={"url": "https://sqs.internal/1/mine"}))
