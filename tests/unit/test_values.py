@@ -229,7 +229,7 @@ def test_reports_a_file_that_cannot_be_read(tmp_path: Path, chart: Path) -> None
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"name: \xff")
 
-    assert check_values(tmp_path / "nothing.yaml", chart)[0].message.startswith("no such file")
+    assert check_values(tmp_path / "nothing.yaml", chart)[0].message == "no such file"
     assert "got a directory" in check_values(tmp_path, chart)[0].message
     assert check_values(binary, chart)[0].message == "expected UTF-8 text, got the byte 0xff"
 
@@ -257,11 +257,11 @@ def test_overlay_counts_as_part_of_the_file(tmp_path: Path, chart: Path) -> None
 
 def test_error_lists_every_finding_with_its_place(tmp_path: Path) -> None:
     error = ValuesError(
-        Path("values.yaml"), [Finding("name", 3, 1, "wrong"), Finding("", None, None, "no such file: values.yaml")]
+        Path("values.yaml"), [Finding("name", 3, 1, "wrong"), Finding("", None, None, "no such file")]
     )
 
     assert str(error) == (
-        "2 problems in the values file\n  values.yaml:3:1: name: wrong\n  values.yaml: no such file: values.yaml"
+        "2 problems in the values file\n  values.yaml:3:1: name: wrong\n  values.yaml: no such file"
     )
 
 

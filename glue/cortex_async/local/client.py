@@ -15,6 +15,7 @@ import aiohttp
 from cortex_async.errors import CortexError
 
 _FIRST_PAUSE_SECONDS = 0.02
+_IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
 _LONGEST_PAUSE_SECONDS = 0.5
 
 T = TypeVar("T")
@@ -88,12 +89,10 @@ async def wait_until_none_in_flight(session: aiohttp.ClientSession, endpoint_url
         async with session.post(endpoint_url, json=body, headers=headers) as answer:
             return await answer.json(content_type=None)
 
-    url = (await ask("GetQueueUrl", {"QueueName": queue}))["QueueUrl"]
-    count = "ApproximateNumberOfMessagesNotVisible"
-
     async def look() -> bool | None:
-        found = await ask("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": [count]})
-        return True if found["Attributes"][count] == "0" else None
+        url = (await ask("GetQueueUrl", {"QueueName": queue}))["QueueUrl"]
+        found = await ask("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": [_IN_FLIGHT]})
+        return True if found["Attributes"][_IN_FLIGHT] == "0" else None
 
     await _until(look)
 
@@ -101,11 +100,14 @@ async def wait_until_none_in_flight(session: aiohttp.ClientSession, endpoint_url
 async def submit(session: aiohttp.ClientSession, url: str, payload: Payload) -> str:
     """Submit a request and return its id."""
     headers = {"Content-Type": payload.content_type}
-    async with session.post(url, data=payload.body, headers=headers) as answer:
-        text = await answer.text(errors="replace")
-        if answer.status != 200:
-            raise RequestError(f"the gateway did not take the request: {answer.status} {text.strip()}")
-        return str(json.loads(text)["id"])
+    try:
+        async with session.post(url, data=payload.body, headers=headers) as answer:
+            text = await answer.text(errors="replace")
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise RequestError(f"the gateway did not take the request: {error!r}") from error
+    if answer.status != 200:
+        raise RequestError(f"the gateway did not take the request: {answer.status} {text.strip()}")
+    return str(json.loads(text)["id"])
 
 
 async def wait_for_result(session: aiohttp.ClientSession, url: str) -> Outcome:

@@ -135,6 +135,9 @@ class Processes:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop(list(self._children), _END_SECONDS)
+        for child in self._children.values():
+            with suppress(ProcessLookupError, PermissionError):  # nothing of it is left
+                os.killpg(child.process.pid, signal.SIGKILL)
         self._guard.communicate()
         for child in self._children.values():
             await child.exited
@@ -198,7 +201,8 @@ class Processes:
                 child.process.kill()
 
     def _forget(self, child: Child) -> None:
-        """Tell the guard that a process has ended, since the number of its group may be given to another."""
+        """Never again signal the group of a process that has ended: its number may be given to another."""
+        del self._children[child.command.name]
         assert self._guard.stdin is not None
         with suppress(BrokenPipeError):
             os.write(self._guard.stdin.fileno(), f"-{child.process.pid}\n".encode())

@@ -74,7 +74,7 @@ def read_document(file: Path) -> Document:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise _problem(f"no such file: {file}") from error
+        raise _problem("no such file") from error
     except IsADirectoryError as error:
         raise _problem("expected a values file, got a directory; name the file in it") from error
     except UnicodeDecodeError as error:
