@@ -129,6 +129,17 @@ def container_rows(schema: dict[str, Any]) -> Iterator[dict[str, str]]:
             yield {"key": path, "default": default, "description": spec["description"]}
 
 
+def probe_rows(schema: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield the README's table of a probe's fields."""
+    for name, raw in schema["definitions"]["livenessProbe"]["properties"].items():
+        part = resolve(raw, schema)
+        inner = {f"{name}.{key}": resolve(spec, schema) for key, spec in part.get("properties", {}).items()}
+        for path, spec in (inner or {name: part}).items():
+            required = path.split(".")[-1] in part.get("required", ())
+            default = "required" if required else f"`{json.dumps(spec.get('default'))}`"
+            yield {"key": path, "default": default, "description": spec["description"]}
+
+
 def readme(schema: dict[str, Any]) -> str:
     """Make the chart's README from its template."""
     environment = jinja2.Environment(  # noqa: S701 (Markdown, from our own files)
@@ -137,7 +148,8 @@ def readme(schema: dict[str, Any]) -> str:
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("<", "&lt;")
     template = environment.get_template("README.md.j2")
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    return template.render(chart=chart, rows=list(rows(schema)), container_rows=list(container_rows(schema)))
+    tables = {"rows": rows, "container_rows": container_rows, "probe_rows": probe_rows}
+    return template.render(chart=chart, **{name: list(table(schema)) for name, table in tables.items()})
 
 
 def main(argv: list[str] | None = None) -> int:
