@@ -234,10 +234,28 @@ def test_reports_a_file_that_cannot_be_read(tmp_path: Path, chart: Path) -> None
     assert check_values(binary, chart)[0].message == "expected UTF-8 text, got the byte 0xff"
 
 
-def test_reads_scalars_as_helm_does(check: Check) -> None:
-    text = "env: {A: 2026-11-23, B: 1:30, on: x}"  # neither a date nor a base-60 number; keys are text
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2026-11-23", "2026-11-23"),
+        ("1:30", "1:30"),
+        ("1e3", 1000.0),
+        ("0o17", 15),
+        ("08", 8.0),
+        ("1_000", 1000),
+        ("y", True),
+        ("off", False),
+        ("=", "="),
+        ("~", None),
+        ('"1"', "1"),
+    ],
+)
+def test_reads_scalars_as_helm_does(text: str, value: object) -> None:
+    assert parse_document(f"field: {text}").values == {"field": value}
 
-    assert check(container(text)) == []
+
+def test_reads_keys_as_text() -> None:
+    assert parse_document("{on: 1, 2: 3, null: 4}").values == {"true": 1, "2": 3, "null": 4}
 
 
 def test_reads_anchors_and_merge_keys(check: Check) -> None:

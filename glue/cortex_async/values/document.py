@@ -1,14 +1,14 @@
 """A YAML file as Helm reads it, with the position of every field.
 
-Helm's reader and PyYAML's differ in a few scalars: Helm knows neither timestamps nor base-60 numbers, reads
-`1e3` as a number, and turns every key into text. A key written twice is an error here; Helm takes the last.
+Helm's reader and PyYAML's differ in a few scalars: Helm knows neither timestamps nor base-60 numbers, reads `y`
+as true, `1e3` as a number and `=` as text, and turns every key into text. A key written twice is an error here; Helm takes the last.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -49,8 +49,14 @@ class Document:
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of Helm's."""
 
+    bool_values: ClassVar = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
+
 
 _SCALARS = {
+    "tag:yaml.org,2002:bool": (
+        "y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
+        "yYnNtTfFoO",
+    ),
     "tag:yaml.org,2002:int": (
         r"[-+]?(0b[01_]+|0o?[0-7_]+|(?:0|[1-9][0-9_]*)|0x[0-9a-fA-F_]+)",
         "-+0123456789",
@@ -60,7 +66,7 @@ _SCALARS = {
         "-+0123456789.",
     ),
 }
-_REPLACED = {*_SCALARS, "tag:yaml.org,2002:timestamp"}
+_REPLACED = {*_SCALARS, "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
