@@ -16,6 +16,7 @@ from cortex_async.values import (
     find_chart,
     merge,
 )
+from cortex_async.values.document import parse_document
 
 PROBE = {
     "type": "object",

@@ -1,7 +1,8 @@
 """A YAML file as Helm reads it, with the position of every field.
 
 Helm's reader and PyYAML's differ in a few scalars: Helm knows neither timestamps nor base-60 numbers, reads `y`
-as true, `1e3` as a number and `=` as text, and turns every key into text. A key written twice is an error here; Helm takes the last.
+as true, `1e3` as a number and `=` as text, and turns every key into text. A key written twice is an error here;
+Helm takes the last.
 """
 
 import re
