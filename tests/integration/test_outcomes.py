@@ -196,3 +196,26 @@ async def test_payload_that_was_deleted_is_a_clear_failure(
     api.stack.dispatcher()
     document = await api.ended(request_id)
     assert document["error"]["code"] == "payload_missing"
+
+
+async def test_dead_letter_keeps_its_large_payload(make_stack: MakeStack, http: aiohttp.ClientSession) -> None:
+    api = Client(make_stack({"queue": {"maxAttempts": 1}}), http)
+    api.stack.all()
+    request_id = await api.submit(os.urandom(300_000), query="?crash")
+    document = await api.ended(request_id)
+    assert document["error"]["code"] == "connection_broken"
+    wait_until("the dead letter", lambda: api.stack.dead_letters() == 1)
+    assert f"{request_id}/payload" in api.stack.objects()
+
+
+async def test_nothing_that_a_client_sends_is_logged(api: Client) -> None:
+    secret = "b1946ac92492d2347c6235b4d2611184"
+    request_id = await api.submit(secret.encode(), {"X-Secret": secret}, f"?answer=%22{secret}%22&key={secret}")
+    assert (await api.ended(request_id))["result"] == secret
+    failing = await api.submit(secret.encode(), query=f"?status=422&answer={secret}")
+    assert (await api.ended(failing))["error"]["body"] == secret
+    for process in api.stack.processes:
+        assert secret not in process.log
+    lines = [json.loads(line) for line in api.stack.latest("dispatcher").log.splitlines()]
+    about = [line["message"] for line in lines if line.get("id") == request_id]
+    assert about == ["request taken", "request ended"]

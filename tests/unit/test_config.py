@@ -54,7 +54,7 @@ def test_document_becomes_the_configuration() -> None:
 
 
 @given(from_schema(SCHEMA, allow_x00=False, codec="ascii"))
-@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_what_the_schema_accepts_is_accepted(document: Any) -> None:
     config.parse(document)
 

@@ -203,6 +203,8 @@ def _refusal(call: Call, status: int, code: str, message: str) -> AwsRefused:
         kind = ObjectMissing
     elif status == 412:
         kind = ObjectExists
+    elif status == 403 and kind is AwsRefused and call.operation in ("GetObject", "HeadObject"):
+        message += " (s3:GetObject is needed, and s3:ListBucket: without it S3 answers 403 for what is not there)"
     return kind(call.operation, status, code or f"HTTP{status}", message)
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 
+from cortex_async.aws.retry import delay_seconds
 from cortex_async.aws.s3 import PART_BYTES
 from cortex_async.aws.sqs import MAX_VISIBILITY_SECONDS
 from cortex_async.config import ApiConfig
@@ -53,6 +54,7 @@ class Exchange:
     async def run(self, held: Held) -> Reply:
         """Make one attempt; while connections are refused, wait for the container to be ready again."""
         hold_until = None
+        refusals = 0
         while True:
             try:
                 return await self._once(held)
@@ -60,6 +62,8 @@ class Exchange:
                 now = time.monotonic()
                 hold_until = hold_until or now + _HOLD_WHILE_REFUSED_SECONDS
                 self._readiness.suspect()
+                await asyncio.sleep(delay_seconds(refusals))  # the probes may be of another port, and pass at once
+                refusals += 1
                 try:
                     await asyncio.wait_for(self._readiness.wait(), max(0, hold_until - now))
                 except TimeoutError:
@@ -86,9 +90,12 @@ class Exchange:
         message = held.message
         if message.payload is not None:
             return message.payload
-        pieces = self._store.payload(message.id, message.size, None)
-        first = await keep_trying(lambda: anext(pieces))
-        return _chain(first, pieces)
+
+        async def begin() -> AsyncIterator[bytes]:
+            pieces = self._store.payload(message.id, message.size, None)
+            return _chain(await anext(pieces), pieces)
+
+        return await keep_trying(begin)
 
     async def _read(self, held: Held, response: aiohttp.ClientResponse) -> Reply:
         decision = outcome.on_response(

@@ -73,7 +73,7 @@ class Feeder:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
         left = list(self._hand)
-        releases = [asyncio.create_task(self._worker.give_back(held, _RELEASE_SECONDS / 2)) for held in left]
+        releases = [asyncio.create_task(self._worker.give_back(held, _RELEASE_SECONDS)) for held in left]
         if releases:
             await asyncio.wait(releases, timeout=_RELEASE_SECONDS)
         log.info("drained", extra={"given_back": len(left)})

@@ -44,11 +44,7 @@ class Worker:
     async def process(self, held: Held) -> None:
         """Bring one request to its end, or give it back; when cancelled it stays in hand."""
         log.info("request taken", extra={"id": held.message.id, "receive_count": held.receive_count})
-        mark = asyncio.get_running_loop().call_later(_MARK_AFTER_SECONDS, self._start_marking, held)
-        try:
-            reply = await self._reply(held)
-        finally:
-            mark.cancel()
+        reply = await self._reply(held) if await self._may_begin(held) else None
         held.in_container = False
         self._on_answered()
         end = await self._finish(held, reply) if reply else await self._clean_up(held, "had a result already")
@@ -57,29 +53,39 @@ class Worker:
         facts = {"id": held.message.id, "attempt": held.attempt, "end": end, "seconds": seconds}
         log.info("request ended", extra=facts)
 
-    async def _reply(self, held: Held) -> Reply | None:
-        """Make an attempt; None when the request has a result from an earlier one.
+    async def _may_begin(self, held: Held) -> bool:
+        """Whether the request has no result yet; also finds out which attempt this one is.
 
-        A message that was received before tells nothing of how far that went, so the bucket is asked, and told
-        of this attempt before it begins.
+        A message that was received before tells nothing of how far that went, so the bucket is asked.
         """
+        if held.receive_count == 1:
+            return True
+        request_id = held.message.id
+        if await keep_trying(lambda: self._store.has_result(request_id, None)):
+            return False
+        held.attempt = 1 + await keep_trying(lambda: self._store.attempts_begun(request_id, None))
+        return True
+
+    async def _reply(self, held: Held) -> Reply:
+        """Make an attempt, and leave the sign of it: before it begins, unless it is the first."""
+        refusal = outcome.on_receive(self._exchange.attempts(held), held.receive_count)
+        if refusal is not None:
+            return Reply(refusal)
         if held.receive_count > 1:
-            request_id = held.message.id
-            if await keep_trying(lambda: self._store.has_result(request_id, None)):
-                return None
-            held.attempt = 1 + await keep_trying(lambda: self._store.attempts_begun(request_id, None))
-            refusal = outcome.on_receive(self._exchange.attempts(held), held.receive_count)
-            if refusal is not None:
-                return Reply(refusal)
             await keep_trying(lambda: self._mark(held, None))
-        return await self._exchange.run(held)
+            return await self._exchange.run(held)
+        mark = asyncio.get_running_loop().call_later(_MARK_AFTER_SECONDS, self._start_marking, held)
+        try:
+            return await self._exchange.run(held)
+        finally:
+            mark.cancel()
 
     async def give_back(self, held: Held, seconds: float) -> None:
         """Give an unfinished request back on shutdown: the attempt that was cut short does not count."""
         if held.marked:
             held.attempt -= 1
-            await self._try_to_mark(held)
-        await self._hand.release(held, 0, seconds)
+            await self._try_to_mark(held, seconds / 2)
+        await self._hand.release(held, 0, seconds / 2)
 
     async def _finish(self, held: Held, reply: Reply) -> str:
         decision = reply.decision
@@ -97,7 +103,7 @@ class Worker:
         await self._put(held, failure.encode(), Status.FAILED)
         if decision.dead_letter:
             await keep_trying(lambda: self._dead_letters.send(held.message.id, held.message.encode(), None))
-        return await self._clean_up(held, f"failed: {decision.code}")
+        return await self._clean_up(held, f"failed: {decision.code}", keep_payload=decision.dead_letter)
 
     async def _put(self, held: Held, result: bytes, status: Status) -> None:
         ending = Ending(status, held.attempt, datetime.now(UTC))
@@ -106,10 +112,10 @@ class Worker:
         except ObjectExists:
             log.info("another attempt was first; this result is dropped", extra={"id": held.message.id})
 
-    async def _clean_up(self, held: Held, end: str) -> str:
-        """Remove the message and the payload: there is a result now."""
+    async def _clean_up(self, held: Held, end: str, *, keep_payload: bool = False) -> str:
+        """Remove the message and the payload, unless a dead letter needs that: there is a result now."""
         deletions = [self._hand.delete(held)]
-        if held.message.payload is None:
+        if held.message.payload is None and not keep_payload:
             deletions.append(self._delete_payload(held.message.id))
         await asyncio.gather(*deletions)
         return end
@@ -122,13 +128,13 @@ class Worker:
 
     def _start_marking(self, held: Held) -> None:
         if not held.marked:
-            task = asyncio.create_task(self._try_to_mark(held))
+            task = asyncio.create_task(self._try_to_mark(held, self._patience))
             self._marking.add(task)
             task.add_done_callback(self._marking.discard)
 
-    async def _try_to_mark(self, held: Held) -> None:
+    async def _try_to_mark(self, held: Held, patience: float) -> None:
         try:
-            await self._mark(held, self._patience)
+            await self._mark(held, patience)
         except AwsError as error:
             log.warning(
                 "could not mark a request as in progress", extra={"id": held.message.id, "reason": str(error)}
