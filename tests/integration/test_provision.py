@@ -1,0 +1,109 @@
+"""provision: what it makes, that it merges, and that running it again changes nothing."""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from support.processes import Emulator
+from support.stack import Stack
+
+MakeStack = Callable[..., Stack]
+
+
+def attributes(stack: Stack, name: str) -> dict[str, str]:
+    sqs = stack.emulator.client("sqs")
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    found: dict[str, str] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return found
+
+
+def rules(stack: Stack, bucket: str) -> list[dict[str, Any]]:
+    found = stack.emulator.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)
+    return list(found["Rules"])
+
+
+@pytest.fixture
+def bucket(emulator: Emulator) -> str:
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    emulator.client("s3").create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": emulator.region}
+    )
+    return name
+
+
+def test_makes_queue_dead_letter_queue_and_lifecycle_rule(make_stack: MakeStack, bucket: str) -> None:
+    stack = make_stack({"storage": {"bucket": bucket, "retentionDays": 3}})
+    process = stack.command("provision")
+    assert process.wait() == 0, process.log
+    queue = attributes(stack, stack.document["queue"]["name"])
+    dead_letters = attributes(stack, stack.document["queue"]["deadLetterName"])
+    assert queue["VisibilityTimeout"] == "60"
+    assert queue["MessageRetentionPeriod"] == str(3 * 86_400)
+    assert dead_letters["MessageRetentionPeriod"] == str(14 * 86_400)
+    redrive = json.loads(queue["RedrivePolicy"])
+    assert redrive["deadLetterTargetArn"] == dead_letters["QueueArn"]
+    assert int(redrive["maxReceiveCount"]) > 11  # later than the dispatcher's own limit for three attempts
+    (rule,) = rules(stack, bucket)
+    assert rule["Filter"]["Prefix"] == f"test/{stack.name}/"
+    assert rule["Expiration"]["Days"] == 3
+    assert rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1
+
+
+def test_changes_nothing_the_second_time(make_stack: MakeStack, bucket: str) -> None:
+    stack = make_stack({"storage": {"bucket": bucket}})
+    logs = []
+    for _ in range(2):
+        process = stack.command("provision")
+        assert process.wait() == 0, process.log
+        logs.append(process.log)
+    assert logs[1].count("queue unchanged") == 2  # the second run's lines follow the first's in the same file
+    assert logs[1].count("queue created") == logs[0].count("queue created") == 2
+    assert len(rules(stack, bucket)) == 1
+
+
+def test_brings_a_queue_up_to_date(make_stack: MakeStack, bucket: str) -> None:
+    stack = make_stack({"storage": {"bucket": bucket}})
+    stack.provision()
+    stack.document["storage"]["retentionDays"] = 2
+    stack.document["queue"]["maxAttempts"] = 20
+    stack.provision()
+    queue = attributes(stack, stack.document["queue"]["name"])
+    assert queue["MessageRetentionPeriod"] == str(2 * 86_400)
+    assert int(json.loads(queue["RedrivePolicy"])["maxReceiveCount"]) > 45
+    assert [rule["Expiration"]["Days"] for rule in rules(stack, bucket)] == [2]
+
+
+def test_keeps_the_lifecycle_rules_of_others(make_stack: MakeStack, bucket: str) -> None:
+    one, other = make_stack({"storage": {"bucket": bucket}}), make_stack({"storage": {"bucket": bucket}})
+    theirs = {"ID": "logs", "Filter": {"Prefix": "logs/"}, "Status": "Enabled", "Expiration": {"Days": 30}}
+    one.emulator.client("s3").put_bucket_lifecycle_configuration(
+        Bucket=bucket, LifecycleConfiguration={"Rules": [theirs]}
+    )
+    one.provision()
+    other.provision()
+    found = {rule["ID"]: rule["Filter"]["Prefix"] for rule in rules(one, bucket)}
+    assert sorted(found.values()) == sorted(["logs/", f"test/{one.name}/", f"test/{other.name}/"])
+    assert theirs in rules(one, bucket)
+
+
+def test_leaves_a_queue_of_others_alone(make_stack: MakeStack, bucket: str) -> None:
+    stack = make_stack({"storage": {"bucket": bucket}})
+    sqs = stack.emulator.client("sqs")
+    url = sqs.create_queue(QueueName=f"theirs-{stack.name}", Attributes={"VisibilityTimeout": "7"})["QueueUrl"]
+    stack.document["queue"]["url"] = url
+    stack.provision()
+    assert attributes(stack, f"theirs-{stack.name}")["VisibilityTimeout"] == "7"
+    assert attributes(stack, stack.document["queue"]["deadLetterName"])
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        sqs.get_queue_url(QueueName=stack.document["queue"]["name"])
+
+
+def test_bucket_that_does_not_exist_is_told(make_stack: MakeStack) -> None:
+    stack = make_stack({"storage": {"bucket": "no-such-bucket-here"}})
+    process = stack.command("provision")
+    assert process.wait() == 1
+    assert "the bucket no-such-bucket-here does not exist: create it, or mend aws.bucket" in process.log
+    assert "Traceback" not in process.log
