@@ -54,8 +54,9 @@ def decode(body: str) -> Message:
         raise NotOurs(f"the message is not an object of version {VERSION}")
     try:
         payload, size = _payload_of(document["payload"])
-        headers = tuple((_text(name), _text(value)) for name, value in document["headers"])
-        return Message(_text(document["id"]), headers, _text(document["query"]), payload, size)
+        return Message(
+            _text(document["id"]), _headers_of(document["headers"]), _text(document["query"]), payload, size
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise NotOurs(f"the message lacks a part, or has one of another type: {type(error).__name__}") from error
 
@@ -68,15 +69,18 @@ def _inline(payload: bytes) -> dict[str, Any]:
         pass
     else:
         # Characters that JSON escapes can make text longer than base64, at most sixfold.
-        if len(payload) * 6 <= encoded_size or len(json.dumps(text, ensure_ascii=False)) - 2 <= encoded_size:
+        if (
+            len(payload) * 6 <= encoded_size
+            or len(json.dumps(text, ensure_ascii=False).encode()) - 2 <= encoded_size
+        ):
             return {"text": text}
     return {"base64": base64.b64encode(payload).decode()}
 
 
 def _payload_of(part: Any) -> tuple[bytes | None, int]:
-    (kind, value) = next(iter(part.items()))
-    if len(part) != 1:
-        raise ValueError
+    if not isinstance(part, dict):
+        raise TypeError
+    ((kind, value),) = part.items()
     if kind == "size" and type(value) is int and value >= 0:
         return None, value
     if kind == "text":
@@ -89,6 +93,12 @@ def _payload_of(part: Any) -> tuple[bytes | None, int]:
     else:
         raise ValueError
     return payload, len(payload)
+
+
+def _headers_of(part: Any) -> Headers:
+    if not isinstance(part, list) or not all(isinstance(pair, list) for pair in part):
+        raise TypeError
+    return tuple((_text(name), _text(value)) for name, value in part)
 
 
 def _text(value: Any) -> str:
