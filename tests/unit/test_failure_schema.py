@@ -1,0 +1,36 @@
+"""Every failure that the decisions can lead to is as schemas/failure.schema.json says, and it names no other."""
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from cortex_async.dispatcher import outcome
+from cortex_async.dispatcher.outcome import Action, Attempts, Decision, Failure, NoAnswer
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "failure.schema.json").read_text())
+LAST = Attempts(3, 3)
+
+
+def every_failure() -> list[Decision]:
+    decisions = [
+        outcome.on_receive(Attempts(4, 3), 4),
+        outcome.on_invalid_json("expected a value"),
+        outcome.on_missing_payload(),
+        *(outcome.on_no_answer(kind, LAST) for kind in NoAnswer),
+        *(outcome.on_response(status, "text/html", None, LAST) for status in range(100, 600)),
+    ]
+    return [decision for decision in decisions if decision and decision.action is Action.FAIL]
+
+
+@pytest.mark.parametrize(("status", "body"), [(None, None), (404, ""), (599, "x" * outcome.LONGEST_BODY_EXCERPT)])
+def test_every_failure_is_as_the_schema_says(status: int | None, body: str | None) -> None:
+    validator = Draft202012Validator(SCHEMA)
+    for decision in every_failure():
+        failure = Failure(decision.code, decision.message, 3, status, body)
+        validator.validate(json.loads(failure.encode()))
+
+
+def test_schema_names_the_codes_there_are() -> None:
+    assert {decision.code for decision in every_failure()} == set(SCHEMA["properties"]["code"]["enum"])
