@@ -12,7 +12,7 @@ from cortex_async.dispatcher.exchange import Exchange, Reply
 from cortex_async.dispatcher.hand import Hand, Held
 from cortex_async.dispatcher.outcome import Action, Failure
 from cortex_async.dispatcher.persistence import keep_trying
-from cortex_async.errors import AwsError, ObjectExists
+from cortex_async.errors import AwsError, AwsRefused, ObjectExists
 from cortex_async.queue import Queue
 from cortex_async.store import Ending, Status, Store
 
@@ -113,17 +113,19 @@ class Worker:
             log.info("another attempt was first; this result is dropped", extra={"id": held.message.id})
 
     async def _clean_up(self, held: Held, end: str, *, keep_payload: bool = False) -> str:
-        """Remove the message and the payload, unless a dead letter needs that: there is a result now."""
-        deletions = [self._hand.delete(held)]
+        """Remove the payload, unless a dead letter needs it, and the message: there is a result now.
+
+        The message goes last: when this process is killed in between, it comes back, and the rest is done then.
+        """
         if held.message.payload is None and not keep_payload:
-            deletions.append(self._delete_payload(held.message.id))
-        await asyncio.gather(*deletions)
+            await self._delete_payload(held.message.id)
+        await self._hand.delete(held)
         return end
 
     async def _delete_payload(self, request_id: str) -> None:
         try:
-            await self._store.delete_payload(request_id, self._patience)
-        except AwsError as error:  # the bucket's lifecycle rule will do it
+            await self._store.delete_payload(request_id, None)
+        except AwsRefused as error:  # the bucket's lifecycle rule will do it
             log.warning("could not delete a payload", extra={"id": request_id, "reason": str(error)})
 
     def _start_marking(self, held: Held) -> None:
