@@ -58,7 +58,7 @@ class Exchange:
         while True:
             try:
                 return await self._once(held)
-            except aiohttp.ClientConnectorError:  # nothing was sent
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):  # nothing was sent
                 now = time.monotonic()
                 hold_until = hold_until or now + _HOLD_WHILE_REFUSED_SECONDS
                 self._readiness.suspect()
@@ -82,6 +82,8 @@ class Exchange:
                 self._target.post(held.message, payload) as response,
             ):
                 return await self._read(held, response)
+        except aiohttp.ConnectionTimeoutError:  # a TimeoutError too
+            raise
         except TimeoutError:
             return Reply(outcome.on_no_answer(NoAnswer.TIMEOUT, self.attempts(held)))
 

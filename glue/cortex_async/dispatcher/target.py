@@ -32,8 +32,8 @@ class Target:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send one request and give its response, the body unread.
 
-        Raises aiohttp.ClientConnectorError when no connection was made, so that nothing was sent, and other
-        aiohttp.ClientError when it broke.
+        Raises aiohttp.ClientConnectorError or ConnectionTimeoutError when no connection was made, so that nothing
+        was sent, and other aiohttp.ClientError when it broke.
         """
         url = URL(f"{self._base}?{message.query}" if message.query else self._base, encoded=True)
         headers = [*message.headers, (REQUEST_ID, message.id), ("Content-Length", str(message.size))]
