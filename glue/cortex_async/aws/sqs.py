@@ -12,6 +12,7 @@ from cortex_async.errors import AwsUnavailable
 MAX_BATCH_ENTRIES = 10
 MAX_BATCH_BYTES = 1_048_576  # of all message bodies of one SendMessageBatch together
 LONG_POLL_SECONDS = 20  # the longest that SQS offers
+_READ_SECONDS = 10.0  # SQS answers in milliseconds; while a silent connection is waited for, other batches queue up
 MAX_VISIBILITY_SECONDS = 43_200  # 12 hours, counted from the receive
 
 
@@ -110,7 +111,7 @@ class Sqs:
         return results
 
     async def _call(
-        self, operation: str, document: dict[str, Any], patience: float | None, read_seconds: float = 30.0
+        self, operation: str, document: dict[str, Any], patience: float | None, read_seconds: float = _READ_SECONDS
     ) -> dict[str, Any]:
         call = Call(
             operation,
