@@ -12,7 +12,7 @@ from cortex_async.errors import AwsUnavailable
 MAX_BATCH_ENTRIES = 10
 MAX_BATCH_BYTES = 1_048_576  # of all message bodies of one SendMessageBatch together
 LONG_POLL_SECONDS = 20  # the longest that SQS offers
-_READ_SECONDS = 10.0  # SQS answers in milliseconds; while a silent connection is waited for, other batches queue up
+_READ_SECONDS = 10.0  # SQS answers in milliseconds; other batches wait behind a connection that is silent
 MAX_VISIBILITY_SECONDS = 43_200  # 12 hours, counted from the receive
 
 
