@@ -13,7 +13,7 @@ from cortex_async.dispatcher.feeder import Feeder
 from cortex_async.dispatcher.probes import Readiness
 from cortex_async.dispatcher.target import Target
 from cortex_async.queue import Queue, keep_finding
-from cortex_async.server import listening, stop_signal
+from cortex_async.server import listening, started, stop_signal
 from cortex_async.store import Store
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ async def serve(config: ApiConfig) -> None:
         store = Store(S3(session, config.storage.bucket), config.storage.prefix, config.name)
         feeder = Feeder(config, queue, dead_letters, store, target, readiness)
         admin.connected = True
+        started()
         heartbeat = asyncio.create_task(feeder.heartbeat())
         background.add(heartbeat)
         feeding = asyncio.create_task(feeder.run())

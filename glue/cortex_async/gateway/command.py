@@ -9,7 +9,7 @@ from cortex_async.aws.s3 import S3
 from cortex_async.config import ApiConfig
 from cortex_async.gateway.app import Gateway
 from cortex_async.queue import Queue, keep_finding
-from cortex_async.server import STALLED_SECONDS, listening, stop_signal
+from cortex_async.server import STALLED_SECONDS, listening, started, stop_signal
 from cortex_async.store import Store
 
 
@@ -53,6 +53,7 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
                 finding.cancel()
                 return
             gateway.queue = finding.result()
+            started()
             await stopping
             gateway.stopping = True
             await asyncio.sleep(shutdown_delay)
