@@ -168,8 +168,9 @@ class Processes:
     async def run(self, command: Command) -> None:
         """Run a process to its end; raises `ProcessError` when that is not exit code 0."""
         child = await self.start(command, lasting=False)
-        code = await child.exited
+        await asyncio.wait([child.exited])  # when cancelled, does not cancel what is waited for again at the end
         self._forget(child)
+        code = child.exited.result()
         if code != 0:
             raise ProcessError(_ended(child, code))
 
