@@ -18,19 +18,11 @@ from yarl import URL
 
 from cortex_async import config
 from cortex_async.provision import provision
+from support.api_document import api_document
 from support.processes import WAIT_SECONDS, Emulator, Process, accepts, free_port, wait_until
 
 WEB_SERVER = Path(__file__).with_name("web_server.py")
 BUCKET = "cortex-tests"
-
-
-def merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    for key, value in changes.items():
-        if isinstance(value, Mapping):
-            merged(base[key], value)
-        else:
-            base[key] = value
-    return base
 
 
 class Stack:
@@ -42,53 +34,23 @@ class Stack:
         self.name = f"api-{uuid.uuid4().hex[:12]}"
         self.port = free_port()
         self.gateway_port = free_port()
-        self.document = merged(self._defaults(), changes or {})
+        self.document = api_document(self._own_settings(), changes or {})
         self.config_file = self._write(self.document)
         self.journal = folder / "journal"
         self.processes: list[Process] = []
         self.url = f"http://127.0.0.1:{self.gateway_port}/{self.name}"
 
-    def _defaults(self) -> dict[str, Any]:
+    def _own_settings(self) -> dict[str, Any]:
         queue = f"test-{self.name}"
         return {
             "name": self.name,
-            "clusterName": "test",
             "aws": {"region": self.emulator.region, "endpointUrl": self.emulator.url},
-            "storage": {"bucket": BUCKET, "prefix": "test", "retentionDays": 7},
-            "queue": {
-                "url": None,
-                "name": queue,
-                "deadLetterName": f"{queue}-dead-letter",
-                "maxAttempts": 3,
-                "visibilityTimeoutSeconds": 60,
-                "inlineLimitBytes": 262144,
-                "retryOn": [],
-            },
-            "pod": {
-                "port": self.port,
-                "maxConcurrency": 4,
-                "requestTimeoutSeconds": None,
-                "terminationGracePeriodSeconds": 20,  # a drain waits for the open receive, which is 8 s then
-            },
-            "probes": [
-                {
-                    "container": "web",
-                    "type": "http_get",
-                    "port": self.port,
-                    "path": "/healthz",
-                    "initialDelaySeconds": 0,
-                    "timeoutSeconds": 1,
-                    "periodSeconds": 1,
-                    "successThreshold": 1,
-                    "failureThreshold": 3,
-                }
-            ],
-            "gateway": {
-                "port": self.gateway_port,
-                "endpoint": f"/{self.name}",
-                "maxPayloadMiB": 64,
-                "sensitiveHeaders": "drop",
-            },
+            "storage": {"bucket": BUCKET},
+            "queue": {"name": queue, "deadLetterName": f"{queue}-dead-letter"},
+            # A drain waits for the open receive, which is 8 s at this grace.
+            "pod": {"port": self.port, "terminationGracePeriodSeconds": 20},
+            "probes": [{**probe, "port": self.port} for probe in api_document()["probes"]],
+            "gateway": {"port": self.gateway_port, "endpoint": f"/{self.name}"},
             "dispatcher": {"adminPort": free_port()},
         }
 

@@ -16,35 +16,13 @@ from cortex_async.gateway.app import Gateway
 from cortex_async.request_id import RequestIds
 from cortex_async.server import listening
 from cortex_async.store import Store
+from support.api_document import api_document
 from support.processes import free_port
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[S3]]
 RESULT = b'"' + b"x" * 200_000 + b'"'
-API = {
-    "name": "api",
-    "clusterName": "test",
-    "aws": {"region": "us-west-2", "endpointUrl": None},
-    "storage": {"bucket": "bucket", "prefix": "test", "retentionDays": 7},
-    "queue": {
-        "url": None,
-        "name": "queue",
-        "deadLetterName": "dead-letters",
-        "maxAttempts": 3,
-        "visibilityTimeoutSeconds": 60,
-        "inlineLimitBytes": 262144,
-        "retryOn": [],
-    },
-    "pod": {
-        "port": 8080,
-        "maxConcurrency": 1,
-        "requestTimeoutSeconds": None,
-        "terminationGracePeriodSeconds": 60,
-    },
-    "probes": [],
-    "gateway": {"port": 8888, "endpoint": "/api", "maxPayloadMiB": 1, "sensitiveHeaders": "drop"},
-    "dispatcher": {"adminPort": 15000},
-}
+API = api_document({"name": "api", "gateway": {"endpoint": "/api", "maxPayloadMiB": 1}})
 METADATA = {
     "x-amz-meta-status": "completed",
     "x-amz-meta-attempt": "1",

@@ -1,6 +1,5 @@
 """`api.json`: the loader is as strict as its schema."""
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -12,45 +11,15 @@ from hypothesis_jsonschema import from_schema
 
 from cortex_async import config
 from cortex_async.errors import ConfigError
+from support.api_document import api_document
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "api.schema.json").read_text())
-DOCUMENT: dict[str, Any] = {
-    "name": "hello",
-    "clusterName": "cortex",
-    "aws": {"region": "us-west-2", "endpointUrl": None},
-    "storage": {"bucket": "bucket", "prefix": "cortex", "retentionDays": 7},
-    "queue": {
-        "url": None,
-        "name": "cortex-hello",
-        "deadLetterName": "cortex-hello-dead-letter",
-        "maxAttempts": 3,
-        "visibilityTimeoutSeconds": 60,
-        "inlineLimitBytes": 262144,
-        "retryOn": [500],
-    },
-    "pod": {"port": 8080, "maxConcurrency": 1, "requestTimeoutSeconds": None, "terminationGracePeriodSeconds": 60},
-    "probes": [
-        {
-            "container": None,
-            "type": "tcp_socket",
-            "port": 8080,
-            "path": None,
-            "initialDelaySeconds": 0,
-            "timeoutSeconds": 1,
-            "periodSeconds": 10,
-            "successThreshold": 1,
-            "failureThreshold": 3,
-        }
-    ],
-    "gateway": {"port": 8888, "endpoint": "/hello", "maxPayloadMiB": 1024, "sensitiveHeaders": "drop"},
-    "dispatcher": {"adminPort": 15000},
-}
 
 
 def test_document_becomes_the_configuration() -> None:
-    api = config.parse(DOCUMENT)
-    assert (api.cluster_name, api.queue.retry_on, api.gateway.max_payload_mib) == ("cortex", (500,), 1024)
-    assert api.probes[0].type == "tcp_socket"
+    api = config.parse(api_document({"queue": {"retryOn": [500]}}))
+    assert (api.cluster_name, api.queue.retry_on, api.gateway.max_payload_mib) == ("test", (500,), 64)
+    assert api.probes[0].type == "http_get"
 
 
 @given(from_schema(SCHEMA, allow_x00=False, codec="ascii"))
@@ -60,7 +29,7 @@ def test_what_the_schema_accepts_is_accepted(document: Any) -> None:
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    document = copy.deepcopy(DOCUMENT)
+    document = api_document()
     *parents, key = path.split(".")
     part: Any = document
     for parent in parents:
