@@ -42,7 +42,7 @@ def test_printed_lines_submit_a_request_and_read_its_result(local: Start, exampl
     run.finish()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_everything(local: Start, api: Arguments, number: signal.Signals) -> None:
     run = local(*api("with-child"))
     run.read_until("ready:")
