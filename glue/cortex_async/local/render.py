@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import yaml
 
 from cortex_async import helm
 from cortex_async.errors import CortexError
+from cortex_async.rendering import HelmRefused, release_name, run_helm
 
 _GLUE_CONTAINERS = {"dispatcher", "gateway", "proxy", "dequeuer"}
 """Names that no container of a user may have."""
@@ -43,37 +43,14 @@ class Release:
 
 def render(file: Path, chart: Path, overlay: Mapping[str, Any], settings: Sequence[str]) -> Release:
     """Render the chart with a values file, the overlay over it and `--set` settings over that."""
-    program = helm.locate()
-    argv = [str(program), "template", release_name(file), str(chart), "--values", str(file), "--values", "-"]
+    arguments: list[str | Path] = ["template", release_name(file), chart, "--values", file, "--values", "-"]
     for setting in settings:
-        argv += ["--set", setting]
-    done = subprocess.run(  # noqa: S603 (helm, without a shell)
-        argv, input=json.dumps(overlay), capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise RenderError(f"helm refuses {file}: {helm_message(done.stderr)}")
-    return read_release([each for each in yaml.safe_load_all(done.stdout) if each])
-
-
-def release_name(file: Path) -> str:
-    """Return the release's name, which is the API's when the file has no `name`: the folder's, if it can be."""
-    folder = file.resolve().parent.name
-    return folder if re.fullmatch(r"[a-z]([-a-z0-9]{0,40}[a-z0-9])?", folder) else "local"
-
-
-def helm_message(stderr: str) -> str:
-    """Return what helm has against the values, without what it says about its own templates."""
-    text = re.sub(r"^(WARNING|level=|coalesce\.go).*\n?", "", stderr, flags=re.MULTILINE).strip()
-    text = re.sub(r"\n*Use --debug flag to render out invalid YAML\s*$", "", text)
-    text = re.sub(r"^Error: ", "", text)
-    *_, message = re.split(r"execution error at \([^)]*\): ", text)
-    message = re.sub(r"^.*error calling fail: ", "", message, flags=re.DOTALL)
-    message = re.sub(
-        r"values don't meet the specifications of the schema.*\n.*:(?=\n- at )", "wrong values:", message
-    )
-    return re.sub(
-        r"^- at '/([^']*)'", lambda match: f"- {match[1].replace('/', '.')}", message, flags=re.MULTILINE
-    )
+        arguments += ["--set", setting]
+    try:
+        text = run_helm(helm.locate(), arguments, json.dumps(overlay))
+    except HelmRefused as error:
+        raise RenderError(f"helm refuses {file}: {error}") from error
+    return read_release([each for each in yaml.safe_load_all(text) if each])
 
 
 def read_release(objects: Sequence[Mapping[str, Any]]) -> Release:
