@@ -93,6 +93,16 @@ def read_document(file: Path) -> Document:
 
 def parse_document(text: str) -> Document:
     """Read the text of a values file; raises `DocumentError`."""
+    values, positions = parse_yaml(text)
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise _problem(_not_a_mapping(values), Position(1, 1))
+    return Document(values, {(): Position(1, 1)} | positions)
+
+
+def parse_yaml(text: str) -> tuple[Any, dict[FieldPath, Position]]:
+    """Read one YAML document of any shape, and where each of its parts stands; raises `DocumentError`."""
     try:
         loader = _Loader(text)
     except yaml.YAMLError as error:
@@ -100,18 +110,14 @@ def parse_document(text: str) -> Document:
     try:
         root = loader.get_single_node()
         builder = _Builder(loader)
-        values = builder.build(root, ()) if root is not None else {}
+        values = builder.build(root, ()) if root is not None else None
     except yaml.YAMLError as error:
         raise _syntax_problem(error) from error
     finally:
         loader.dispose()
     if builder.problems:
         raise DocumentError(builder.problems)
-    if values is None:
-        values = {}
-    if not isinstance(values, dict):
-        raise _problem(_not_a_mapping(values), Position(1, 1))
-    return Document(values, {(): Position(1, 1)} | builder.positions)
+    return values, builder.positions
 
 
 class _Builder:
