@@ -18,6 +18,7 @@ COMMANDS = {
     "gateway": ("cortex_async.gateway.command", "accept requests over HTTP and answer for their results"),
     "dispatcher": ("cortex_async.dispatcher.command", "feed queued requests to the pod's web server"),
     "provision": ("cortex_async.provision", "create the queues and the bucket's lifecycle rule"),
+    "dead-letters": ("cortex_async.dead_letters", "list, redrive or purge the requests that were given up"),
     "smoke": ("cortex_async.smoke", "submit one request to a running API and wait for its result"),
     "local": ("cortex_async.local.command", "run a values file on this machine, without a cluster"),
 }

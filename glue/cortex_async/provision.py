@@ -7,15 +7,13 @@ left alone, and only the dead-letter queue is made. The bucket's other lifecycle
 import argparse
 import json
 import logging
-import os
 import time
 from typing import Any
 
-import boto3
 import botocore.exceptions
-from botocore.config import Config
 
 from cortex_async import config, logs
+from cortex_async.boto import client
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.outcome import receive_limit
 from cortex_async.errors import CortexError
@@ -52,21 +50,14 @@ def run(args: argparse.Namespace) -> int:
 def provision(api: ApiConfig, *, create_bucket: bool = False) -> None:
     """Make everything, the dead-letter queue first so that no queue is without one; raises ProvisionError."""
     try:
-        _provision_queues(api, _client(api, "sqs"))
-        _provision_bucket(api, _client(api, "s3"), create=create_bucket)
+        _provision_queues(api, client(api, "sqs"))
+        _provision_bucket(api, client(api, "s3"), create=create_bucket)
     except botocore.exceptions.NoCredentialsError as error:
         raise ProvisionError(
             "no AWS credentials found: set AWS_PROFILE, or give the Job's service account a role"
         ) from error
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise ProvisionError(str(error)) from error
-
-
-def _client(api: ApiConfig, service: str) -> Any:
-    endpoint = api.aws.endpoint_url
-    style = "path" if endpoint or os.environ.get("AWS_ENDPOINT_URL") else "auto"
-    settings = Config(retries={"mode": "standard", "max_attempts": 5}, s3={"addressing_style": style})
-    return boto3.client(service, region_name=api.aws.region, endpoint_url=endpoint, config=settings)
 
 
 def _provision_queues(api: ApiConfig, sqs: Any) -> None:

@@ -54,15 +54,21 @@ class Ending:
         )
 
 
+def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
+    """Return the key of an object; `what` is "payload", "in_progress" or "result"."""
+    return f"{prefix}/{api_name}/{request_id[24:26]}/{request_id}/{what}"
+
+
 class Store:
     """The objects of one API; `patience` is in seconds, as in `Service.send`."""
 
     def __init__(self, s3: S3, prefix: str, api_name: str) -> None:
         self._s3 = s3
-        self._root = f"{prefix}/{api_name}"
+        self._prefix = prefix
+        self._api_name = api_name
 
     def _key(self, request_id: str, what: str) -> str:
-        return f"{self._root}/{request_id[24:26]}/{request_id}/{what}"
+        return object_key(self._prefix, self._api_name, request_id, what)
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], patience: float | None) -> int:
         """Store a payload as it arrives; return its size in bytes."""
