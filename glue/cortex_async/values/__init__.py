@@ -18,13 +18,16 @@ from cortex_async.values.document import Document, DocumentError, FieldPath, Pos
 from cortex_async.values.explain import explain, without_false
 
 __all__ = [
+    "Chart",
     "ChartNotFoundError",
     "Finding",
     "ValuesError",
     "check_values",
     "field_path",
     "find_chart",
+    "locate",
     "merge",
+    "unreadable",
 ]
 
 
@@ -66,22 +69,44 @@ def find_chart(folder: Path | None = None) -> Path:
     return chart
 
 
+class Chart:
+    """The chart's defaults and schema, read once to check many files; raises `ChartNotFoundError`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = find_chart(folder)
+        self.defaults = yaml.safe_load((self.folder / "values.yaml").read_text(encoding="utf-8")) or {}
+        schema = without_false(json.loads((self.folder / "values.schema.json").read_text(encoding="utf-8")))
+        self._validator = validator_for(schema)(schema)
+
+    def check(self, document: Document, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
+        """Return what the schema refuses in a document, in the order of the file."""
+        values = merge(merge(overlay or {}, document.values, keep_nulls=True), self.defaults)
+        errors = self._validator.iter_errors(values)
+        findings = [locate(document, problem.path, problem.message) for problem in explain(errors)]
+        return sorted(findings, key=lambda finding: (finding.line or 0, finding.column or 0))
+
+
 def check_values(file: Path, chart: Path, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
     """Return what is wrong with a values file, in the file's order; nothing when it is right.
 
     `overlay` is what the caller sets over the file, as `helm --set` would. Raises `ChartNotFoundError`.
     """
-    chart = find_chart(chart)
+    loaded = Chart(chart)
     try:
         document = read_document(file)
     except DocumentError as error:
-        return [_finding(path, position, message) for path, position, message in error.problems]
-    defaults = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8")) or {}
-    schema = without_false(json.loads((chart / "values.schema.json").read_text(encoding="utf-8")))
-    values = merge(merge(overlay or {}, document.values, keep_nulls=True), defaults)
-    errors = validator_for(schema)(schema).iter_errors(values)
-    findings = [_located(document, problem.path, problem.message) for problem in explain(errors)]
-    return sorted(findings, key=lambda finding: (finding.line or 0, finding.column or 0))
+        return unreadable(error)
+    return loaded.check(document, overlay)
+
+
+def locate(document: Document, path: FieldPath, message: str) -> Finding:
+    """Return a finding about a field, at its place in the file or its nearest parent's."""
+    return _finding(path, document.position(path), message)
+
+
+def unreadable(error: DocumentError) -> list[Finding]:
+    """Return the findings for a file that is not one YAML mapping."""
+    return [_finding(path, position, message) for path, position, message in error.problems]
 
 
 def merge(over: Mapping[str, Any], under: Mapping[str, Any], *, keep_nulls: bool = False) -> dict[str, Any]:
@@ -109,10 +134,6 @@ def field_path(path: FieldPath) -> str:
         else:
             text += f"[{json.dumps(part)}]"
     return text
-
-
-def _located(document: Document, path: FieldPath, message: str) -> Finding:
-    return _finding(path, document.position(path), message)
 
 
 def _finding(path: FieldPath, position: Position | None, message: str) -> Finding:
