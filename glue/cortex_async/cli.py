@@ -21,6 +21,7 @@ COMMANDS = {
     "dead-letters": ("cortex_async.dead_letters", "list, redrive or purge the requests that were given up"),
     "smoke": ("cortex_async.smoke", "submit one request to a running API and wait for its result"),
     "local": ("cortex_async.local.command", "run a values file on this machine, without a cluster"),
+    "lint": ("cortex_async.lint.command", "say what is wrong with values files, before anything is installed"),
 }
 
 

@@ -9,7 +9,11 @@ from cortex_async.errors import CortexError
 
 
 class HelmRefused(CortexError):
-    """Helm ended with an error; the message is what it has against the values."""
+    """Helm ended with an error; the message is what it has against the values, `output` all that it printed."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
 
 
 def run_helm(program: Path, arguments: Sequence[str | Path], stdin: str = "") -> str:
@@ -21,7 +25,7 @@ def run_helm(program: Path, arguments: Sequence[str | Path], stdin: str = "") ->
     except OSError as error:
         raise CortexError(f"cannot run {program}: {error.strerror}; name a helm that runs") from error
     if done.returncode != 0:
-        raise HelmRefused(helm_message(done.stderr))
+        raise HelmRefused(helm_message(done.stderr), done.stdout)
     return done.stdout
 
 

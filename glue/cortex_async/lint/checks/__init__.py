@@ -1,0 +1,40 @@
+"""The table of the reviewers' warnings: a code for each. Each check's docstring says why, and what to do."""
+
+from cortex_async.lint.checks import across, images, pods, probes, programs
+from cortex_async.lint.checks.across import AcrossCheck
+from cortex_async.lint.checks.model import Check
+from cortex_async.lint.silence import UNUSED
+
+CHECKS: dict[str, Check] = {
+    "CA001": images.moving_tag,
+    "CA002": probes.no_readiness_probe,
+    "CA003": pods.missing_mem,
+    "CA004": probes.probe_of_nothing,
+    "CA005": probes.unprobed_server,
+    "CA008": programs.unfilled_batch,
+    "CA009": programs.plain_secret,
+    "CA010": pods.low_port,
+    "CA011": programs.needs_privileges,
+    "CA012": programs.installs_at_start,
+    "CA013": images.root_image,
+    "CA014": programs.command_in_one_word,
+    "CA015": programs.shell_variable,
+    "CA016": probes.killed_before_ready,
+    "CA017": pods.budget_of_nothing,
+    "CA018": probes.probe_of_requests,
+    "CA019": pods.many_cpus,
+}
+"""What is decided by one file."""
+
+ACROSS: dict[str, AcrossCheck] = {"CA006": across.same_name, "CA007": across.same_endpoint}
+"""What is decided by several."""
+
+HIDDEN = {"CA009"}
+"""Warnings whose source line is not shown again, for it is a secret."""
+
+
+def why(code: str) -> str:
+    """Return the sentence that says why there is a warning, and what to do."""
+    if code == UNUSED:
+        return "A comment that ignores nothing hides the next mistake: take it away."
+    return " ".join(((CHECKS.get(code) or ACROSS[code]).__doc__ or "").split())

@@ -1,0 +1,168 @@
+"""Takes each file through the stages: YAML and schema, reviewers' warnings, helm, Kubernetes; then all together.
+
+Files run side by side, for most of the time is helm's. Whatever can only repeat itself is done once: `helm lint`
+for each set of kinds that is rendered (what it looks at beyond the schema and rendering is in the chart, and
+follows from the kinds), and rendering for several Kubernetes versions when no template asks for the version.
+"""
+
+import os
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cortex_async.lint import kubernetes
+from cortex_async.lint.checks import ACROSS, CHECKS, HIDDEN
+from cortex_async.lint.diagnostic import Diagnostic, place
+from cortex_async.lint.silence import UNUSED, Silences, find_silences
+from cortex_async.rendering import HelmRefused, release_name, run_helm
+from cortex_async.values import Chart, Finding, locate, merge, unreadable
+from cortex_async.values.document import Document, DocumentError, FieldPath, read_document
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass
+class _File:
+    """A file on its way through the stages; `values` is None until the schema has accepted them."""
+
+    path: Path
+    lines: list[str]
+    document: Document
+    silences: Silences
+    values: Mapping[str, Any] | None = None
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def add(self, code: str, finding: Finding) -> None:
+        each = place(self.path, self.lines, finding.line, finding.column, code, finding.path, finding.message)
+        self.found.append(each if code not in HIDDEN else _hidden(each))
+
+
+class Linter:
+    """Lints values files against one chart, with one helm, for some Kubernetes versions."""
+
+    def __init__(self, chart: Path, helm: Path, versions: Sequence[str]) -> None:
+        self._chart = Chart(chart)
+        self._helm = helm
+        self._versions = versions
+        templates = self._chart.folder.glob("templates/**/*.*")
+        asks = any("Capabilities" in each.read_text(encoding="utf-8") for each in templates)
+        self._renderings = [[each] for each in versions] if asks else [list(versions)]
+        self._linted: set[frozenset[tuple[str, str]]] = set()
+        self._lock = threading.Lock()
+
+    def lint(self, paths: Sequence[Path]) -> list[Diagnostic]:
+        """Return what is wrong with the files, in their order and by line."""
+        with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as pool:
+            files = list(pool.map(self._lint_file, paths))
+        _look_across([each for each in files if each.values is not None])
+        for each in files:
+            each.found += _about_silences(each)
+        return [one for each in files for one in sorted(each.found, key=lambda found: found.order)]
+
+    def _lint_file(self, path: Path) -> _File:
+        lines: list[str] = []
+        try:
+            document = read_document(path)
+        except DocumentError as error:
+            if path.is_file():
+                lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            file = _File(path, lines, Document({}, {}), Silences([], []))
+            for finding in unreadable(error):
+                file.add("yaml", finding)
+            return file
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        file = _File(path, lines, document, find_silences(lines, {UNUSED, *CHECKS, *ACROSS}))
+        refused = self._chart.check(document)
+        for finding in refused:
+            file.add("schema", finding)
+        if not refused and self._render(file):
+            file.values = merge(document.values, self._chart.defaults)
+            _review(file)
+        return file
+
+    def _render(self, file: _File) -> bool:
+        """Add what helm and the API server refuse; return whether the values are complete enough to review."""
+        try:
+            for versions in self._renderings:
+                arguments = ["--values", str(file.path), "--kube-version", versions[-1]]
+                release = release_name(file.path)
+                text = run_helm(self._helm, ["template", release, self._chart.folder, *arguments])
+                objects = [each for each in yaml.load_all(text, _Loader) if each]
+                self._lint_by_helm(file, objects, arguments)
+                for version in versions:
+                    for name, reason in kubernetes.refusals(objects, version):
+                        file.add("kubernetes", Finding(name, None, None, reason))
+        except HelmRefused as error:
+            for path, message in _rules(str(error)):
+                known = path is not None
+                file.add("rule" if known else "helm", locate(file.document, path or (), message))
+            return "must not be null" not in str(error)
+        return True
+
+    def _lint_by_helm(self, file: _File, objects: Sequence[Mapping[str, Any]], arguments: list[str]) -> None:
+        kinds = frozenset((str(each["apiVersion"]), str(each["kind"])) for each in objects)
+        with self._lock:
+            if kinds in self._linted:
+                return
+            self._linted.add(kinds)
+        try:
+            run_helm(self._helm, ["lint", "--strict", self._chart.folder, *arguments])
+        except HelmRefused as error:
+            said = re.findall(r"^\[(?:ERROR|WARNING)\] (.+)$", error.output, flags=re.MULTILINE)
+            for message in said or [str(error)]:
+                file.add("helm-lint", Finding("", None, None, message))
+
+
+def _rules(message: str) -> list[tuple[FieldPath | None, str]]:
+    """Return field and message of each rule that the chart names in a failure; all in one, with no field, else."""
+    found = re.findall(r"^- ([\w.\[\]-]+): (.*)$", message, flags=re.MULTILINE)
+    if not found:
+        return [(None, message)]
+    return [(_parse(path), text) for path, text in found]
+
+
+def _parse(path: str) -> FieldPath:
+    parts = re.findall(r"\[(\d+)\]|([^.\[\]]+)", path)
+    return tuple(int(index) if index else key for index, key in parts)
+
+
+def _review(file: _File) -> None:
+    for code, check in CHECKS.items():
+        for path, message in check(file.values or {}):
+            finding = locate(file.document, path, message)
+            if not file.silences.cover(code, finding.line):
+                file.add(code, finding)
+
+
+def _look_across(files: Sequence[_File]) -> None:
+    for code, check in ACROSS.items():
+        takers: dict[Any, list[tuple[_File, FieldPath, str]]] = defaultdict(list)
+        for file in files:
+            for path, taken, text in check(file.values or {}):
+                if not file.silences.cover(code, file.document.position(path).line):
+                    takers[taken].append((file, path, text))
+        for group in takers.values():
+            for file, path, text in group:
+                others = [str(each.path) for each, _, _ in group if each is not file]
+                if others:
+                    message = f"{text}, is taken by {' and '.join(others)} too; choose another in one of them"
+                    file.add(code, locate(file.document, path, message))
+
+
+def _about_silences(file: _File) -> Iterator[Diagnostic]:
+    wrong = list(file.silences.wrong)
+    if file.values is not None:
+        wrong += file.silences.unused(set(CHECKS))
+    for line, column, message in wrong:
+        yield place(file.path, file.lines, line, column, UNUSED, "", message)
+
+
+def _hidden(each: Diagnostic) -> Diagnostic:
+    return Diagnostic(each.file, each.line, each.column, each.code, each.field, each.message)
