@@ -25,14 +25,20 @@ class Problem:
 
 
 def explain(errors: Iterable[ValidationError]) -> list[Problem]:
-    """Turn schema errors into problems, one a field: the plainest, and none for what a typo stands for."""
+    """Turn schema errors into problems, one a field: the plainest, none for what an unknown one stands for."""
     problems: dict[FieldPath, Problem] = {}
     replaced: set[FieldPath] = set()
     for problem, nearest in (found for error in sorted(errors, key=_rank) for found in _explain(error)):
         problems.setdefault(problem.path, problem)
         if nearest is not None:
             replaced.add((*problem.path[:-1], nearest))
-    return [each for each in problems.values() if each.message != _MISSING or each.path not in replaced]
+    strange = {path[:-1] for path, problem in problems.items() if problem.message.startswith(_UNKNOWN)}
+    return [
+        each
+        for each in problems.values()
+        if not (each.message == _MISSING and each.path in replaced)
+        and not (each.message.endswith(_NONE) and each.path in strange)
+    ]
 
 
 def without_false(schema: Any) -> Any:
@@ -55,6 +61,8 @@ _Found = tuple[Problem, str | None]
 """A problem, and the name of the field that an unknown one most likely stands for."""
 
 _MISSING = "required, but missing"
+_UNKNOWN = "unknown field"
+_NONE = "got none of them"
 
 
 def _rank(error: ValidationError) -> int:
@@ -99,7 +107,7 @@ def _explain_unknown(error: ValidationError, path: FieldPath) -> Iterator[_Found
             hint = f"expected one of {', '.join(sorted(known))}"
         else:
             hint = f"expected a name that matches {' or '.join(allowed)}" if allowed else "none is expected here"
-        yield Problem((*path, name), f"unknown field; {hint}"), nearest
+        yield Problem((*path, name), f"{_UNKNOWN}; {hint}"), nearest
 
 
 def _explain_alternatives(error: ValidationError, path: FieldPath) -> Iterator[_Found]:
@@ -109,8 +117,8 @@ def _explain_alternatives(error: ValidationError, path: FieldPath) -> Iterator[_
         given = [name for name in names if name in error.instance]
         if len(given) != 1:
             count = "exactly one" if error.validator == "oneOf" else "at least one"
-            came = " and ".join(f"`{name}`" for name in given) if given else "none of them"
-            yield Problem(path, f"expected {count} of {either(names)}, got {came}"), None
+            came = "got " + " and ".join(f"`{name}`" for name in given) if given else _NONE
+            yield Problem(path, f"expected {count} of {either(names)}, {came}"), None
             return
     failed = [list(group) for _, group in groupby(error.context or (), lambda each: each.relative_schema_path[0])]
     if not failed:
