@@ -1,0 +1,36 @@
+"""Values files to lint, and lint itself."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cortex_async import helm
+from cortex_async.lint.diagnostic import Diagnostic
+from cortex_async.lint.linter import Linter
+from cortex_async.values import find_chart
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def write(values: dict[str, Any] | str, name: str = "values.yaml") -> Path:
+        file = tmp_path / name
+        file.write_text(values if isinstance(values, str) else yaml.safe_dump(values, sort_keys=False))
+        return file
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def linter() -> Linter:
+    return Linter(find_chart(), helm.locate(), ["1.29", "1.37"])
+
+
+@pytest.fixture
+def lint(linter: Linter, write: Callable[..., Path]) -> Callable[..., list[Diagnostic]]:
+    def lint(*texts: dict[str, Any] | str) -> list[Diagnostic]:
+        return linter.lint([write(text, f"values-{number}.yaml") for number, text in enumerate(texts)])
+
+    return lint

@@ -1,0 +1,115 @@
+"""Each warning is found at its line, is not found where there is no reason, and can be silenced."""
+
+from collections.abc import Callable
+
+import pytest
+
+from cortex_async.lint.checks import ACROSS, CHECKS, why
+from cortex_async.lint.diagnostic import Diagnostic
+
+Lint = Callable[..., list[Diagnostic]]
+
+ONE = "name: web, image: 'web:1', compute: {mem: 64Mi}"
+TWO = "name: two, image: 'two:1', compute: {mem: 64Mi}"
+READY = "readiness_probe: {tcp_socket: {port: 8080}}"
+
+
+def values(*containers: str, pod: str = "", top: str = "") -> str:
+    """A values file: its pod's other fields begin in line 2, its containers follow one a line."""
+    listed = [f"  - {{{each}}}" for each in containers]
+    lines = ["pod:", *([f"  {pod}"] if pod else []), "  containers:", *listed]
+    return "\n".join([*lines, "aws: {region: eu-west-1, bucket: results}", top, ""])
+
+
+CASES = [
+    ("CA001", values("name: web, image: web, compute: {mem: 1Gi}"), 3),
+    ("CA001", values("name: web, image: 'host:5000/web:latest', compute: {mem: 1Gi}"), 3),
+    ("CA002", values(ONE, TWO), 2),
+    ("CA003", values("name: web, image: 'web:1', compute: {cpu: 1}"), 3),
+    ("CA004", values(f"{ONE}, readiness_probe: {{http_get: {{port: 81, path: /ok}}}}"), 3),
+    ("CA005", values(ONE, f"{TWO}, readiness_probe: {{tcp_socket: {{port: 81}}}}"), 2),
+    ("CA008", values(f"{ONE}, env: {{MAX_BATCH_SIZE: '8'}}"), 3),
+    ("CA008", values(f"{ONE}, args: ['--enable_batching=true']"), 3),
+    ("CA009", values(f"{ONE}, env: {{HF_TOKEN: hf_x}}"), 3),
+    ("CA009", values(f"{ONE}, env: {{DATABASE: 'postgres://me:word@host/x'}}"), 3),
+    ("CA010", values(ONE, pod="port: 80"), 2),
+    ("CA011", values(f"{ONE}, command: [sh, -c, 'echo; sudo ls']"), 3),
+    ("CA012", values(f"{ONE}, command: [sh, -c, 'pip install x && serve']"), 3),
+    ("CA013", values("name: web, image: 'python:3.12', compute: {mem: 1Gi}"), 3),
+    ("CA014", values(f"{ONE}, command: [python server.py]"), 3),
+    ("CA015", values(f"{ONE}, command: [serve, $CORTEX_PORT]"), 3),
+    ("CA016", values(f"{ONE}, {READY[:-1]}, initial_delay_seconds: 60}}, liveness_probe: {{tcp_socket: {{port: 8080}}}}"), 3),  # noqa: E501
+    ("CA017", values(ONE, top="podDisruptionBudget: {enabled: true, maxUnavailable: 0}"), 5),
+    ("CA018", values(f"{ONE}, readiness_probe: {{http_get: {{port: 8080}}}}"), 3),
+    ("CA019", values("name: web, image: 'web:1', compute: {mem: 1Gi, cpu: 500}"), 3),
+]  # fmt: skip
+
+QUIET = [
+    values(ONE),
+    values("name: web, image: 'host:5000/web:1', compute: {mem: null}"),
+    values(f"{ONE}, {READY}", TWO),
+    values(f"{ONE}, args: ['--health', '81'], readiness_probe: {{tcp_socket: {{port: 81}}}}"),
+    values(f"{ONE}, env: {{MAX_BATCH_SIZE: '8'}}", pod="max_concurrency: 8"),
+    values(f"{ONE}, env: {{MAX_TOKENS: '8', TOKEN: $(OTHER)}}"),
+    values(f"{ONE}, command: [sh, -c, 'serve --port $CORTEX_PORT']"),
+    values(f"{ONE}, readiness_probe: {{http_get: {{port: 8080, path: /healthz}}}}"),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "line"), CASES, ids=[f"{code}-{i}" for i, (code, *_) in enumerate(CASES)]
+)
+def test_a_warning_is_found_at_its_line_and_silenced_there(lint: Lint, code: str, text: str, line: int) -> None:
+    (found,) = lint(text)
+    assert (found.code, found.line, found.severity) == (code, line, "warning")
+    lines = text.splitlines()
+    lines.insert(line - 1, f"# cortex-async: ignore {code} as it is meant")
+    assert lint("\n".join(lines)) == []
+    assert lint(f"{text}# cortex-async: ignore-file {code}\n") == []
+
+
+@pytest.mark.parametrize("text", QUIET)
+def test_nothing_is_said_without_a_reason(lint: Lint, text: str) -> None:
+    assert [each.text for each in lint(text)] == []
+
+
+def test_every_warning_has_a_case_and_says_why() -> None:
+    assert {code for code, *_ in CASES} == CHECKS.keys()
+    assert all(len(why(code)) > 40 for code in [*CHECKS, *ACROSS])
+
+
+@pytest.mark.parametrize(
+    ("code", "first", "second"),
+    [
+        ("CA006", "name: one", "name: one"),
+        ("CA007", "networking: {endpoint: /a/b}", "networking: {endpoint: a/b}"),
+    ],
+)
+def test_what_two_files_take_is_said_of_both_until_one_ignores_it(
+    lint: Lint, code: str, first: str, second: str
+) -> None:
+    files = values(ONE, top=first), values(ONE, top=second)
+    assert [(each.code, each.line) for each in lint(*files)] == [(code, 5), (code, 5)]
+    assert lint(files[0], f"{files[1]}# cortex-async: ignore-file {code}\n") == []
+    assert lint(files[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("comment", "message"),
+    [
+        ("# cortex-async: ignore CA001", "there is no CA001"),
+        ("# cortex-async: ignore", "expected the code"),
+        ("# cortex-async: ignroe CA001", "got `ignroe`"),
+        ("# cortex-async: ignore CA999", "no warning CA999"),
+    ],
+)
+def test_a_comment_that_ignores_nothing_is_a_warning(lint: Lint, comment: str, message: str) -> None:
+    found = lint(f"{values(ONE)}{comment}\n")
+    assert found
+    assert {each.code for each in found} == {"CA000"}
+    assert message in found[0].message
+
+
+def test_a_secret_is_not_shown_again(lint: Lint) -> None:
+    (found,) = lint(values(f"{ONE}, env: {{HF_TOKEN: hf_x}}"))
+    assert "hf_x" not in repr(found)
