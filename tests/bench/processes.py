@@ -77,8 +77,8 @@ class BenchStack(Stack):
         folder.mkdir(exist_ok=True)
         super().__init__(endpoint, folder, changes)
 
-    def _defaults(self) -> dict[str, Any]:
-        document = super()._defaults()
+    def _own_settings(self) -> dict[str, Any]:
+        document = super()._own_settings()
         document["pod"]["terminationGracePeriodSeconds"] = 60
         document["probes"][0]["periodSeconds"] = 10
         return document
