@@ -19,10 +19,11 @@ from cortex_async.dispatcher.persistence import keep_trying
 from cortex_async.dispatcher.probes import Readiness
 from cortex_async.dispatcher.target import Target
 from cortex_async.errors import ObjectExists, ObjectMissing
-from cortex_async.json_validator import InvalidJson, JsonValidator
+from cortex_async.json_validator import InvalidJson, JsonValidator, check
 from cortex_async.store import Ending, Status, Store
 
 _HOLD_WHILE_REFUSED_SECONDS = 30.0  # a container that restarts comes back without costing an attempt
+_CHECKED_AT_ONCE = 65_536  # bytes; a larger response, or one of unknown size, is checked as it comes
 _LAST_CALL_SECONDS = 60  # left of the 12 hours that SQS keeps a message hidden at the most
 
 
@@ -109,8 +110,12 @@ class Exchange:
         )
         if decision.action is not Action.COMPLETE:
             return Reply(decision, None, response.status, await _excerpt(response))
-        pieces = _validated(response.content.iter_any())
         try:
+            if _is_small(response):
+                result = await response.read()
+                check(result)
+                return Reply(decision, result)
+            pieces = _validated(response.content.iter_any())
             result = await _at_most_a_part(pieces)
             if len(result) < PART_BYTES:
                 return Reply(decision, result)
@@ -121,6 +126,11 @@ class Exchange:
         except ObjectExists:
             pass
         return Reply(decision)
+
+
+def _is_small(response: aiohttp.ClientResponse) -> bool:
+    size = response.content_length
+    return size is not None and size <= _CHECKED_AT_ONCE and "Content-Encoding" not in response.headers
 
 
 async def _validated(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
