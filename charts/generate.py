@@ -47,6 +47,12 @@ def load_schema() -> dict[str, Any]:
     return schema
 
 
+def about(schema: dict[str, Any]) -> str:
+    """Return a description without the default it ends with, for where the default stands beside it."""
+    text: str = schema["description"]
+    return text.partition(" Default: ")[0]
+
+
 def resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     """Put a definition in place of its reference; what stands beside the reference wins."""
     if "$ref" not in schema:
@@ -78,7 +84,7 @@ def values_yaml(schema: dict[str, Any]) -> str:
 
 def _lines(key: Key, indent: int) -> Iterator[str]:
     pad = " " * indent
-    for line in textwrap.wrap(key.schema["description"], WIDTH - indent - 2, break_long_words=False):
+    for line in textwrap.wrap(about(key.schema), WIDTH - indent - 2, break_long_words=False):
         yield f"{pad}# {line}"
     name = key.path[-1]
     if key.children:
@@ -113,7 +119,7 @@ def rows(schema: dict[str, Any]) -> Iterator[dict[str, str]]:
             pending = [*key.children, *pending]
             continue
         default = "required" if key.path == ("pod", "containers") else f"`{json.dumps(key.default)}`"
-        yield {"key": ".".join(key.path), "default": default, "description": key.schema["description"]}
+        yield {"key": ".".join(key.path), "default": default, "description": about(key.schema)}
 
 
 def container_rows(schema: dict[str, Any]) -> Iterator[dict[str, str]]:
@@ -126,7 +132,7 @@ def container_rows(schema: dict[str, Any]) -> Iterator[dict[str, str]]:
             fields = [(f"compute.{inner}", resolve(spec, schema)) for inner, spec in part["properties"].items()]
         for path, spec in fields:
             default = "required" if path in container["required"] else f"`{json.dumps(spec.get('default'))}`"
-            yield {"key": path, "default": default, "description": spec["description"]}
+            yield {"key": path, "default": default, "description": about(spec)}
 
 
 def probe_rows(schema: dict[str, Any]) -> Iterator[dict[str, str]]:
@@ -137,7 +143,7 @@ def probe_rows(schema: dict[str, Any]) -> Iterator[dict[str, str]]:
         for path, spec in (inner or {name: part}).items():
             required = path.split(".")[-1] in part.get("required", ())
             default = "required" if required else f"`{json.dumps(spec.get('default'))}`"
-            yield {"key": path, "default": default, "description": spec["description"]}
+            yield {"key": path, "default": default, "description": about(spec)}
 
 
 def readme(schema: dict[str, Any]) -> str:

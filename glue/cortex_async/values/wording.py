@@ -72,9 +72,9 @@ def expected(error: ValidationError) -> str:
 
 
 def description(error: ValidationError) -> str:
-    """Return what the schema says about the value."""
+    """Return what the schema says about the value, but for its default."""
     schema: Any = error.schema
-    return str(schema.get("description", "")).rstrip(".")
+    return str(schema.get("description", "")).partition(" Default: ")[0].rstrip(".")
 
 
 def _forbidden(schema: Mapping[str, Any]) -> str:
