@@ -23,7 +23,11 @@ from cortex_async.values import find_chart
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument(
-        "values", type=Path, nargs="*", metavar="VALUES", help="values files (default: all under ./values)"
+        "values",
+        type=Path,
+        nargs="*",
+        metavar="VALUES",
+        help="values files, or folders of them (default: ./values)",
     )
     parser.add_argument(
         "--kube-version",
@@ -57,13 +61,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _files(given: Sequence[Path]) -> list[Path]:
     """Return the files to lint, each once; raises `CortexError` when there is none."""
-    for each in given:
-        if not each.exists():
+    files: list[Path] = []
+    for each in given or [Path("values")]:
+        if given and not each.exists():
             raise CortexError(f"{each}: no such file")
-    folder = Path("values")
-    files = list(given) or sorted([*folder.glob("*.yaml"), *folder.glob("*/values.yaml")])
-    if not files:
-        raise CortexError("there are no values files under ./values; name the files to lint")
+        inside = [] if each.is_file() else sorted([*each.glob("*.yaml"), *each.glob("*/values.yaml")])
+        if not inside and not each.is_file():
+            raise CortexError(f"there are no values files under {each}; name the files to lint")
+        files += inside or [each]
     return list(dict.fromkeys(files))
 
 
