@@ -2,14 +2,14 @@
 
 import copy
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jsonschema
 from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
 
-from chart.helm_cli import ROOT
+from chart.helm_cli import ROOT, at, merged
 from chart.kubernetes import quantity
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "values.schema.json").read_text())
@@ -34,7 +34,11 @@ def strategy(part: dict[str, Any]) -> st.SearchStrategy[Any]:
     if part.get("type") == "array" and not part.get("uniqueItems"):
         least = part.get("minItems", 0)
         return st.lists(strategy(part["items"]), min_size=least, max_size=max(least, 3))
-    if part.get("additionalProperties") is not False or "patternProperties" in part:
+    if "patternProperties" in part:
+        pattern, inner = next(each for each in part["patternProperties"].items() if each[1] is not False)
+        keys = from_schema({"type": "string", "pattern": pattern}, allow_x00=False, codec="ascii")
+        return st.dictionaries(keys, strategy(inner), max_size=3).filter(jsonschema.Draft7Validator(part).is_valid)
+    if part.get("additionalProperties") is not False:
         return from_schema(part, allow_x00=False, codec="ascii")
     alternatives = [each["required"][0] for each in part.get("oneOf", [])]
     objects = [_object(part, without=set(alternatives) - {name}, needed=name) for name in alternatives or [None]]
@@ -51,16 +55,32 @@ def _object(part: dict[str, Any], without: set[str], needed: str | None) -> st.S
     )
 
 
-def values() -> st.SearchStrategy[Values]:
-    """Anything that the schema accepts, with a region and a bucket; about half of the keys are set."""
-    whole = inlined(SCHEMA)
-    del whole["properties"]["global"]
-    whole["required"] = ["pod", "aws"]
-    return strategy(whole).map(lambda made: {**made, "aws": _with_account(made["aws"])})
+def _leaves(part: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, inner in part["properties"].items():
+        if "properties" in inner and "patternProperties" not in inner:
+            yield from _leaves(inner, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", inner
 
 
-def _with_account(aws: Any) -> Values:
-    return {**aws, "region": "eu-west-1", "bucket": "results"}
+LEAVES = {path: strategy(part) for path, part in _leaves(inlined(SCHEMA)) if not path.startswith("global")}
+"""What each key accepts that has no keys of its own."""
+
+_CONTAINERS = LEAVES.pop("pod.containers")
+
+
+def values(paths: Iterable[str]) -> st.SearchStrategy[Values]:
+    """What the schema accepts: containers, a region and a bucket, and these keys."""
+    return st.fixed_dictionaries({path: LEAVES[path] for path in paths} | {"pod.containers": _CONTAINERS}).map(
+        _nested
+    )
+
+
+def _nested(flat: Values) -> Values:
+    result: Values = {}
+    for path, value in flat.items():
+        result = merged(result, at(path, value))
+    return merged(result, {"aws": {"region": "eu-west-1", "bucket": "results"}})
 
 
 def mended(given: Values) -> Values:

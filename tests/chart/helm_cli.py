@@ -32,6 +32,10 @@ class _UniqueKeys(_BaseLoader):
         return super().construct_mapping(node, deep)
 
 
+# PyYAML alone takes a lone = for something of its own; to Kubernetes it is a string.
+_UniqueKeys.add_constructor("tag:yaml.org,2002:value", lambda _loader, node: str(node.value))
+
+
 class Refused(Exception):
     """Helm did not take the values; the text is what it said."""
 

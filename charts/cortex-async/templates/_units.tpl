@@ -3,7 +3,7 @@
 {{- $seconds := 0 -}}
 {{- range regexFindAll "[0-9]+[hms]" (toString .) -1 -}}
   {{- $factor := get (dict "h" 3600 "m" 60 "s" 1) (regexFind "[hms]" .) -}}
-  {{- $seconds = add $seconds (mul $factor (regexFind "[0-9]+" . | int64)) -}}
+  {{- $seconds = add $seconds (mul $factor (regexFind "[0-9]+" . | float64 | int64)) -}}
 {{- end -}}
 {{- $seconds -}}
 {{- end }}
@@ -15,9 +15,9 @@ Input: the quantity, a number or a string. */}}
   "m" 1 "" 1000 "k" 1e6 "M" 1e9 "G" 1e12 "T" 1e15 "Ki" 1024e3 "Mi" 1048576e3 "Gi" 1073741824e3 "Ti" 1099511627776e3 -}}
 {{- if kindIs "string" . -}}
   {{- $number := regexFind "^[0-9.]+" . -}}
-  {{- mulf (float64 $number) (get $factors (trimPrefix $number .)) | ceil | int64 -}}
+  {{- mulf (float64 $number) (get $factors (trimPrefix $number .)) | ceil | printf "%.0f" -}}
 {{- else -}}
-  {{- mulf . 1000 | ceil | int64 -}}
+  {{- mulf . 1000 | ceil | printf "%.0f" -}}
 {{- end -}}
 {{- end }}
 

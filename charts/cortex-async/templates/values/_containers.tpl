@@ -9,15 +9,15 @@
 {{- end }}
 {{- $names = append $names .name }}
 {{- with .compute }}
-{{- if and .cpu (lt (include "cortex-async.thousandths" .cpu | int64) 20) }}
+{{- if and .cpu (lt (include "cortex-async.thousandths" .cpu | float64) 20.0) }}
 - {{ $field }}.compute.cpu: {{ .cpu }} is less than 20m
 {{- end }}
-{{- $mem := include "cortex-async.thousandths" (.mem | default 0) | int64 }}
-{{- if and .mem (lt $mem 20971520000) }}
+{{- $mem := include "cortex-async.thousandths" (.mem | default 0) | float64 }}
+{{- if and .mem (lt $mem 20971520000.0) }}
 - {{ $field }}.compute.mem: {{ .mem }} is less than 20Mi
 {{- end }}
-{{- $shm := include "cortex-async.thousandths" (.shm | default 0) | int64 }}
-{{- if and .shm (eq $shm 0) }}
+{{- $shm := include "cortex-async.thousandths" (.shm | default 0) | float64 }}
+{{- if and .shm (eq $shm 0.0) }}
 - {{ $field }}.compute.shm: {{ .shm }} is no size; leave it out for the runtime's own
 {{- end }}
 {{- if and .mem (gt $shm $mem) }}

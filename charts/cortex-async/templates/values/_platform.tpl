@@ -5,7 +5,7 @@
 {{- $resources := (get $values $part).resources }}
 {{- range $resource, $request := $resources.requests }}
 {{- $limit := get ($resources.limits | default dict) $resource }}
-{{- if and $limit (gt (include "cortex-async.thousandths" $request | int64) (include "cortex-async.thousandths" $limit | int64)) }}
+{{- if and $limit (gt (include "cortex-async.thousandths" $request | float64) (include "cortex-async.thousandths" $limit | float64)) }}
 - {{ $part }}.resources.requests.{{ $resource }}: {{ $request }} is more than its limit ({{ $limit }})
 {{- end }}
 {{- end }}
