@@ -115,7 +115,8 @@ def test_the_endpoint_is_a_path_with_one_slash_before_it(helm: Helm, endpoint: s
 
 
 @pytest.mark.parametrize(
-    ("given", "seconds"), [("1s", 1), ("90s", 90), ("1h30m", 5400), ("12h", 43200), ("2m5s", 125), ("08m010s", 490)]
+    ("given", "seconds"),
+    [("1s", 1), ("90s", 90), ("1h30m", 5400), ("12h", 43200), ("2m5s", 125), ("08m010s", 490)],
 )
 def test_request_timeout_is_a_duration(helm: Helm, given: str, seconds: int) -> None:
     assert (
