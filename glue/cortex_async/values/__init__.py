@@ -5,6 +5,7 @@ Rules between fields are in the chart's templates, not in the schema: `helm temp
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +61,10 @@ class ChartNotFoundError(CortexError):
 
 
 def find_chart(folder: Path | None = None) -> Path:
-    """Return the chart's folder: the one given, else that of the source checkout this module belongs to."""
-    chart = folder or Path(__file__).resolve().parents[3] / "charts" / "cortex-async"
+    """Return the chart's folder: the one given, else that of this module's source checkout or installation."""
+    source = Path(__file__).resolve().parents[3] / "charts" / "cortex-async"
+    installed = Path(sys.prefix, "share", "cortex-async", "chart")
+    chart = folder or next((each for each in (source, installed) if each.is_dir()), source)
     for name in ("Chart.yaml", "values.yaml", "values.schema.json"):
         if not (chart / name).is_file():
             hint = "name the chart's folder by --chart" if folder is None else "it is not a cortex-async chart"

@@ -1,0 +1,19 @@
+"""What an installation has that is no Python: lint and the other commands find the chart in it."""
+
+import tomllib
+from pathlib import PurePath
+
+from chart.helm_cli import CHART, ROOT
+
+
+def test_an_installation_has_the_whole_chart() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    listed = {
+        PurePath(folder, file.name).relative_to("share/cortex-async/chart").as_posix()
+        for folder, patterns in project["tool"]["setuptools"]["data-files"].items()
+        for pattern in patterns
+        for file in ROOT.glob(pattern)
+        if file.is_file()
+    }
+    files = {file.relative_to(CHART).as_posix() for file in CHART.rglob("*") if file.is_file()}
+    assert listed == files - {"README.md", "README.md.j2"}
