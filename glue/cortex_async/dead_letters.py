@@ -26,8 +26,8 @@ from cortex_async import config
 from cortex_async.boto import client
 from cortex_async.config import ApiConfig
 from cortex_async.errors import ConfigError, CortexError
-from cortex_async.local.render import render
 from cortex_async.message import NotOurs, decode
+from cortex_async.rendering import api_config, render_file
 from cortex_async.request_id import RequestIds
 from cortex_async.store import object_key
 from cortex_async.values import find_chart
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Do it; raises DeadLettersError, and ConfigError without exactly one of VALUES and --config."""
     if (args.values is None) == (args.config is None):
         raise ConfigError("give either the values file of the API, or its api.json by --config")
-    api = config.parse(render(args.values, find_chart(), {}, []).api) if args.values else config.load(args.config)
+    api = api_config(render_file(args.values, find_chart())) if args.values else config.load(args.config)
     actions: dict[str, Callable[[DeadLetters], int]] = {
         "list": _list,
         "redrive": lambda letters: _redrive(letters, frozenset(args.ids)),

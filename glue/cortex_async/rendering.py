@@ -1,11 +1,28 @@
 """Runs helm over the chart, and says what helm has against a values file without helm's own words around it."""
 
+import base64
+import json
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from cortex_async import config, helm
+from cortex_async.config import ApiConfig
 from cortex_async.errors import CortexError
+from cortex_async.values import ValuesError, check_values
+
+Object = dict[str, Any]
+"""A Kubernetes object."""
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, written in C
+
+
+class RenderError(CortexError):
+    """Helm refused the values, or what was looked for is not in the chart."""
 
 
 class HelmRefused(CortexError):
@@ -27,6 +44,55 @@ def run_helm(program: Path, arguments: Sequence[str | Path], stdin: str = "") ->
     if done.returncode != 0:
         raise HelmRefused(helm_message(done.stderr), done.stdout)
     return done.stdout
+
+
+def render_file(file: Path, chart: Path) -> list[Object]:
+    """Check a values file against schema and chart, and return its objects; raises ValuesError or RenderError."""
+    if findings := check_values(file, chart):
+        raise ValuesError(file, findings)
+    return render(file, chart, release_name(file), ["--values", file])
+
+
+def render(
+    source: Path | str, chart: Path, release: str, arguments: Sequence[Path | str], stdin: str = ""
+) -> list[Object]:
+    """Return the chart's objects; `source` is what a RenderError calls the values."""
+    try:
+        return read_objects(run_helm(helm.locate(), ["template", release, chart, *arguments], stdin))
+    except HelmRefused as error:
+        raise RenderError(f"helm refuses {source}: {error}") from error
+
+
+def read_objects(manifest: str) -> list[Object]:
+    """Read a manifest: YAML documents, of which some may be empty."""
+    return [each for each in yaml.load_all(manifest, _LOADER) if each]
+
+
+def api_config(objects: Iterable[Object]) -> ApiConfig:
+    """Return what the chart tells the glue."""
+    return config.parse(json.loads(find_data(objects, "ConfigMap", "api.json")))
+
+
+def find_data(objects: Iterable[Object], kind: str, key: str) -> str:
+    """Return the text under a key of a ConfigMap or Secret; raises RenderError."""
+    for each in objects:
+        if each["kind"] != kind:
+            continue
+        if key in (each.get("stringData") or {}):
+            return str(each["stringData"][key])
+        if key in (each.get("data") or {}):
+            text = str(each["data"][key])
+            return base64.b64decode(text).decode() if kind == "Secret" else text
+    raise RenderError(f"the chart renders no {kind} with {key}; is it a cortex-async chart of this version?")
+
+
+def find_object(objects: Iterable[Object], kind: str, component: str) -> Object | None:
+    """Return the first object of a kind that belongs to a component: "api", "gateway", "provision", "emulator"."""
+    for each in objects:
+        labels = each["metadata"].get("labels") or {}
+        if each["kind"] == kind and labels.get("app.kubernetes.io/component") == component:
+            return each
+    return None
 
 
 def release_name(file: Path) -> str:

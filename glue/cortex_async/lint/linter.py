@@ -15,17 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cortex_async.lint import kubernetes
 from cortex_async.lint.checks import ACROSS, CHECKS, HIDDEN
 from cortex_async.lint.diagnostic import Diagnostic, place
 from cortex_async.lint.silence import UNUSED, Silences, find_silences
-from cortex_async.rendering import HelmRefused, release_name, run_helm
+from cortex_async.rendering import HelmRefused, read_objects, release_name, run_helm
 from cortex_async.values import Chart, Finding, locate, merge, unreadable
 from cortex_async.values.document import Document, DocumentError, FieldPath, read_document
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass
@@ -94,7 +90,7 @@ class Linter:
                 arguments = ["--values", str(file.path), "--kube-version", versions[-1]]
                 release = release_name(file.path)
                 text = run_helm(self._helm, ["template", release, self._chart.folder, *arguments])
-                objects = [each for each in yaml.load_all(text, _Loader) if each]
+                objects = read_objects(text)
                 self._lint_by_helm(file, objects, arguments)
                 for version in versions:
                     for name, reason in kubernetes.refusals(objects, version):

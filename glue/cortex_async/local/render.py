@@ -1,6 +1,5 @@
 """Takes what local mode runs out of the chart, rendered by the real helm."""
 
-import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -8,18 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from cortex_async import helm
-from cortex_async.errors import CortexError
-from cortex_async.rendering import HelmRefused, release_name, run_helm
+from cortex_async import rendering
+from cortex_async.rendering import Object, RenderError, find_data, release_name
 
 _GLUE_CONTAINERS = {"dispatcher", "gateway", "proxy", "dequeuer"}
 """Names that no container of a user may have."""
-
-
-class RenderError(CortexError):
-    """Helm refused the values, or the chart has something that local mode cannot run."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +35,21 @@ class Release:
 
 def render(file: Path, chart: Path, overlay: Mapping[str, Any], settings: Sequence[str]) -> Release:
     """Render the chart with a values file, the overlay over it and `--set` settings over that."""
-    arguments: list[str | Path] = ["template", release_name(file), chart, "--values", file, "--values", "-"]
+    arguments: list[str | Path] = ["--values", file, "--values", "-"]
     for setting in settings:
         arguments += ["--set", setting]
-    try:
-        text = run_helm(helm.locate(), arguments, json.dumps(overlay))
-    except HelmRefused as error:
-        raise RenderError(f"helm refuses {file}: {error}") from error
-    return read_release([each for each in yaml.safe_load_all(text) if each])
+    return read_release(rendering.render(file, chart, release_name(file), arguments, json.dumps(overlay)))
 
 
-def read_release(objects: Sequence[Mapping[str, Any]]) -> Release:
+def read_release(objects: Sequence[Object]) -> Release:
     """Pick what local mode uses out of a chart's objects."""
-    api = json.loads(_data(objects, "ConfigMap", "api.json"))
+    api = json.loads(find_data(objects, "ConfigMap", "api.json"))
     pod = _pod_with(objects, "dispatcher")
     containers = [each for each in pod["containers"] if each["name"] not in _GLUE_CONTAINERS]
     dispatcher = next(each for each in pod["containers"] if each["name"] == "dispatcher")
     return Release(
         api=api,
-        cli_yaml=_data(objects, "Secret", "cli.yaml"),
+        cli_yaml=find_data(objects, "Secret", "cli.yaml"),
         glue_env={name: value for name, value in environment(dispatcher).items() if name.startswith("CORTEX_")},
         containers=[_container(each) for each in containers],
     )
@@ -97,19 +85,7 @@ def _container(container: Mapping[str, Any]) -> Container:
     return Container(name, [expand(str(word), env) for word in words], env)
 
 
-def _data(objects: Sequence[Mapping[str, Any]], kind: str, key: str) -> str:
-    for each in objects:
-        if each["kind"] != kind:
-            continue
-        if key in (each.get("stringData") or {}):
-            return str(each["stringData"][key])
-        if key in (each.get("data") or {}):
-            text = str(each["data"][key])
-            return base64.b64decode(text).decode() if kind == "Secret" else text
-    raise RenderError(f"the chart renders no {kind} with {key}; is it a cortex-async chart of this version?")
-
-
-def _pod_with(objects: Sequence[Mapping[str, Any]], container: str) -> Mapping[str, Any]:
+def _pod_with(objects: Sequence[Object], container: str) -> Mapping[str, Any]:
     for each in objects:
         if each["kind"] == "Deployment":
             pod: Mapping[str, Any] = each["spec"]["template"]["spec"]
