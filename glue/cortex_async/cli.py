@@ -21,7 +21,11 @@ COMMANDS = {
     "dead-letters": ("cortex_async.dead_letters", "list, redrive or purge the requests that were given up"),
     "smoke": ("cortex_async.smoke", "submit one request to a running API and wait for its result"),
     "local": ("cortex_async.local.command", "run a values file on this machine, without a cluster"),
+    "new": ("cortex_async.authoring.new", "write a commented values file for one API"),
+    "import": ("cortex_async.authoring.importing", "write a values file for each AsyncAPI of a cortex.yaml"),
     "lint": ("cortex_async.lint.command", "say what is wrong with values files, before anything is installed"),
+    "diff": ("cortex_async.authoring.diff", "say what an edit changes in the cluster, and which pods restart"),
+    "iam-policy": ("cortex_async.authoring.iam_policy", "print the AWS permissions that an API needs"),
 }
 
 

@@ -76,10 +76,34 @@ for _tag, (_pattern, _first) in _SCALARS.items():
     _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
 
 
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's safe dumper, quoting what Helm would take for something else than text."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
+)
+
+
+def dump_yaml(value: Any) -> str:
+    """Write a value so that Helm reads it back, texts of several lines as such."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
+
+
 def read_document(file: Path) -> Document:
     """Read a values file; raises `DocumentError`."""
+    return parse_document(read_text(file))
+
+
+def read_text(file: Path) -> str:
+    """Return what is in a YAML file; raises `DocumentError`."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise _problem("no such file") from error
     except IsADirectoryError as error:
@@ -88,7 +112,6 @@ def read_document(file: Path) -> Document:
         raise _problem(f"expected UTF-8 text, got the byte {error.object[error.start]:#04x}") from error
     except OSError as error:
         raise _problem(f"cannot be read: {error.strerror}") from error
-    return parse_document(text)
 
 
 def parse_document(text: str) -> Document:

@@ -1,0 +1,115 @@
+"""All that gateway, dispatcher, provision and dead-letters call of AWS, recorded from the real ones."""
+
+import asyncio
+import copy
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from authoring.recorder import Recorder
+from cortex_async import cli, config
+from cortex_async.message import Message
+from cortex_async.provision import provision
+from cortex_async.request_id import RequestIds
+from support.stack import Client, Stack
+
+CHANGES = {
+    "queue": {"inlineLimitBytes": 1024, "maxAttempts": 2, "visibilityTimeoutSeconds": 10},
+    "gateway": {"maxPayloadMiB": 6},
+    "pod": {"maxConcurrency": 10},
+}
+_LARGE = 5_500_000  # more than one part of a multipart upload
+
+
+async def record(stack: Stack, recorders: Mapping[str, Recorder]) -> None:
+    """Do everything that makes one of them call AWS in its own way."""
+    _provision(stack, recorders["provision"])
+    runner = await _serve(stack.port)
+    async with aiohttp.ClientSession() as http:
+        client = Client(stack, http)
+        stack.config_file.write_text(json.dumps(_through(stack, recorders["gateway"])))
+        gateway = stack.command("gateway")
+        stack.document = _through(stack, recorders["dispatcher"])
+        dispatcher = stack.dispatcher(wait=False)
+        await asyncio.to_thread(stack.wait_ready, stack.gateway_port, gateway)
+        await asyncio.to_thread(stack.wait_ready, stack.admin_port, dispatcher)
+        await asyncio.gather(
+            client.completed(b"small"),
+            client.completed(b"large", query="?fill"),
+            client.completed(b"x" * _LARGE),
+            client.completed(query="?sleep"),
+            client.ended(await client.submit(query="?broken")),
+            _too_large(http, stack.url),
+            client.ended(await client.submit(query="?die")),
+            _redrive(client, recorders["dead-letters"]),
+        )
+        sqs = stack.emulator.client("sqs")
+        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=stack.document["queue"]["name"])["QueueUrl"])
+        async with http.post(stack.url, data=b"x" * 2000) as response:  # the payload is stored, then refused
+            assert response.status >= 500
+    await runner.cleanup()
+
+
+def _through(stack: Stack, recorder: Recorder) -> dict[str, Any]:
+    document = copy.deepcopy(stack.document)
+    document["aws"]["endpointUrl"] = recorder.url
+    return document
+
+
+def _provision(stack: Stack, recorder: Recorder) -> None:
+    """Once to make everything, and once to bring it up to date."""
+    document = _through(stack, recorder)
+    provision(config.parse(document))
+    sqs = stack.emulator.client("sqs")
+    for name in (document["queue"]["name"], document["queue"]["deadLetterName"]):
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        sqs.untag_queue(QueueUrl=url, TagKeys=["apiName"])
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": "60"})
+    provision(config.parse(document))
+
+
+async def _serve(port: int) -> web.AppRunner:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        if "die" in request.query and request.transport is not None:
+            request.transport.abort()
+        await asyncio.sleep(0.6 if "sleep" in request.query else 0)
+        size = _LARGE if {"fill", "broken"} & request.query.keys() else 1
+        body = b'"' + b"x" * size + (b"" if "broken" in request.query else b'"')
+        return web.Response(body=body, content_type="application/json")
+
+    app = web.Application(client_max_size=2**30)
+    app.router.add_post("/", answer)
+    app.router.add_get("/healthz", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    return runner
+
+
+async def _too_large(http: aiohttp.ClientSession, url: str) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(8):
+            yield b"x" * 1_000_000
+
+    async with http.post(url, data=pieces()) as response:
+        assert response.status == 413
+
+
+async def _redrive(client: Client, recorder: Recorder) -> None:
+    """Dead letters of a completed request, of one without a result, and of a stranger."""
+    stack = client.stack
+    completed = await client.submit()
+    await client.ended(completed)
+    lost = RequestIds("test", stack.name).issue()
+    sqs = stack.emulator.client("sqs")
+    url = sqs.get_queue_url(QueueName=stack.document["queue"]["deadLetterName"])["QueueUrl"]
+    for body in ("not ours", *(Message(each, (), "", b"", 0).encode() for each in (completed, lost))):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    file = stack.folder / "dead-letters.json"
+    file.write_text(json.dumps(_through(stack, recorder)))
+    for words in (["redrive"], ["purge", "--yes"]):
+        assert await asyncio.to_thread(cli.main, ["dead-letters", *words, "--config", str(file)]) == 0

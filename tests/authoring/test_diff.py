@@ -1,0 +1,179 @@
+"""diff: what an edit changes in the rendered objects, and whose pods restart."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from authoring.cluster import installed
+from authoring.conftest import Command
+from chart.helm_cli import CHART
+
+VALUES = """\
+name: hello
+pod:
+  max_concurrency: 1
+  containers:
+  - name: api
+    image: api:1
+    compute: {cpu: 200m, mem: 64Mi}
+aws: {region: eu-west-1, bucket: results}
+"""
+Edit = Callable[[str, str], None]
+
+
+def git(*words: str) -> None:
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def committed(folder: Path) -> Path:
+    (folder / "values.yaml").write_text(VALUES)
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    return folder
+
+
+@pytest.fixture
+def edit(folder: Path) -> Edit:
+    def edit(before: str, after: str) -> None:
+        text = (folder / "values.yaml").read_text()
+        assert before in text
+        (folder / "values.yaml").write_text(text.replace(before, after))
+
+    return edit
+
+
+def test_nothing_differs_from_what_is_committed(call: Command, committed: Path) -> None:
+    said = call("diff", "values.yaml")
+    assert (said.code, said.out) == (0, "Nothing that is rendered differs from HEAD.\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("cpu: 200m", "cpu: 300m", "The API's pods restart."),
+        ("max_concurrency: 1", "max_concurrency: 2", "The API's pods and the gateway's pods restart."),
+        ("name: hello", "name: hello\ngateway: {podLabels: {a: b}}", "The gateway's pods restart."),
+        ("name: hello", "name: hello\nautoscaling: {init_replicas: 3}", "No running pod restarts."),
+        ("name: hello", "# hello\nname: hello", "Nothing that is rendered differs from HEAD."),
+    ],
+)
+def test_says_whose_pods_restart(
+    call: Command, committed: Path, edit: Edit, before: str, after: str, sentence: str
+) -> None:
+    edit(before, after)
+    assert call("diff", "values.yaml").out.splitlines()[-1] == sentence
+
+
+def test_shows_each_changed_object_as_a_unified_diff(call: Command, committed: Path, edit: Edit) -> None:
+    edit("cpu: 200m", "cpu: 300m")
+    lines = call("diff", "values.yaml").out.splitlines()
+    assert lines[:2] == ["--- Deployment api-hello (HEAD)", "+++ Deployment api-hello (values.yaml)"]
+    assert [line.split() for line in lines if line[0] in "+-"][2:] == [
+        ["-", "cpu:", "200m"],
+        ["+", "cpu:", "300m"],
+    ]
+    assert "changed: Deployment api-hello" in lines
+
+
+def test_names_what_is_added_and_removed(call: Command, committed: Path, edit: Edit) -> None:
+    edit("name: hello", "name: hello\nnetworking: {ingress: {enabled: true}}\nprovision: {enabled: false}")
+    lines = call("diff", "values.yaml").out.splitlines()
+    assert "added: Ingress api-hello" in lines
+    removed = "removed: ConfigMap api-hello-provision, Job api-hello-provision, ServiceAccount api-hello-provision"
+    assert removed in lines
+    assert "--- /dev/null" in lines
+    assert "+++ /dev/null" in lines
+    assert lines[-1] == "No running pod restarts."
+
+
+def test_another_name_replaces_the_pods(call: Command, committed: Path, edit: Edit) -> None:
+    edit("name: hello", "name: world")
+    lines = call("diff", "values.yaml").out.splitlines()
+    assert {"The API's pods are replaced.", "The gateway's pods are replaced."} <= set(lines)
+
+
+def test_a_file_that_was_not_there_is_all_new(call: Command, committed: Path) -> None:
+    (committed / "new.yaml").write_text(VALUES)
+    said = call("diff", "new.yaml")
+    assert said.code == 0
+    assert "The API's pods are new." in said.out
+    assert "\nremoved:" not in said.out
+
+
+def test_another_revision_is_named(call: Command, committed: Path, edit: Edit) -> None:
+    edit("cpu: 200m", "cpu: 300m")
+    git("commit", "-am", "second")
+    assert "Nothing" in call("diff", "values.yaml").out
+    assert "--- Deployment api-hello (HEAD~1)" in call("diff", "values.yaml", "--against", "HEAD~1").out
+
+
+def test_a_file_elsewhere_is_found_in_its_own_repository(
+    call: Command, committed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    assert "Nothing" in call("diff", committed / "values.yaml").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["values.yaml", "--against", "nowhere"], "git knows no revision nowhere"),
+        (["values.yaml", "--against=--all"], "git knows no revision --all"),
+        (["values.yaml", "--against", "release:hello"], "helm cannot read the release hello"),
+        (["missing.yaml"], "no such file"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(
+    call: Command, committed: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(committed / "none"))
+    said = call("diff", *arguments)
+    assert said.code == 1
+    assert message in said.err
+
+
+def test_outside_of_git_it_says_so(call: Command, folder: Path) -> None:
+    (folder / "values.yaml").write_text(VALUES)
+    assert "not a git repository" in call("diff", "values.yaml").err
+
+
+def test_a_wrong_file_is_told_with_its_side(call: Command, committed: Path, edit: Edit) -> None:
+    edit("max_concurrency", "max_concurency")
+    assert "values.yaml:3:3: pod.max_concurency: unknown field" in call("diff", "values.yaml").err
+    git("commit", "-am", "wrong")
+    edit("max_concurency", "max_concurrency")
+    said = call("diff", "values.yaml")
+    assert said.code == 1
+    assert "helm refuses values.yaml at HEAD: " in said.err
+
+
+@pytest.fixture
+def release(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    (folder / "values.yaml").write_text(VALUES)
+    monkeypatch.setenv("KUBECONFIG", str(folder / "kubeconfig"))
+    with installed("hello-1", folder / "values.yaml", CHART, folder / "kubeconfig", "apis"):
+        yield "release:hello-1"
+
+
+def test_an_installed_release_is_compared_hooks_included(call: Command, edit: Edit, release: str) -> None:
+    said = call("diff", "values.yaml", "--against", release, "-n", "apis")
+    assert (said.code, said.out) == (0, "Nothing that is rendered differs from release:hello-1.\n"), said.err
+    edit("cpu: 200m", "cpu: 300m")
+    lines = call("diff", "values.yaml", "--against", release, "-n", "apis").out.splitlines()
+    assert lines[0] == "--- Deployment api-hello (release:hello-1)"
+    assert lines[-2:] == ["changed: Deployment api-hello", "The API's pods restart."]
+
+
+def test_settings_of_the_release_are_given_again(call: Command, release: str) -> None:
+    said = call("diff", "values.yaml", "--against", release, "-n", "apis", "--set", "logLevel=debug")
+    assert said.out.splitlines()[-1] == "The API's pods and the gateway's pods restart."
+
+
+def test_release_that_is_not_there_is_told(call: Command, release: str) -> None:
+    said = call("diff", "values.yaml", "--against", "release:other", "-n", "apis")
+    assert said.code == 1
+    assert "helm cannot read the release other: release: not found" in said.err

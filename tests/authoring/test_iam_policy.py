@@ -1,0 +1,187 @@
+"""iam-policy: all that the parts were seen to call is allowed, and nothing is granted that they do not call."""
+
+import ast
+import asyncio
+import contextlib
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+import yaml
+from botocore import xform_name
+
+import cortex_async
+from authoring.conftest import Command
+from authoring.policies import grants, refused, used
+from authoring.recorded import CHANGES, record
+from authoring.recorder import Recorder, Use
+from chart.helm_cli import minimal
+from cortex_async.cli import main
+from support.processes import Emulator
+from support.stack import BUCKET, Stack
+
+PARTS = ["gateway", "dispatcher", "provision", "dead-letters"]
+Policy = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What the parts of an API called, and the policies that it is given."""
+
+    name: str
+    calls: dict[str, Recorder]
+    policies: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
+    folder = tmp_path_factory.mktemp("recording")
+    with contextlib.ExitStack() as ends, pytest.MonkeyPatch.context() as patch:
+        emulator = Emulator(folder)
+        ends.callback(emulator.process.kill)
+        for name, value in emulator.credentials.items():
+            patch.setenv(name, value)
+        emulator.client("s3").create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": emulator.region}
+        )
+        calls = {part: ends.enter_context(Recorder(emulator.url)) for part in PARTS}
+        stack = Stack(emulator, folder, CHANGES)
+        ends.callback(stack.stop)
+        asyncio.run(record(stack, calls))
+        aws = {"region": emulator.region, "bucket": BUCKET}
+        values = folder / "values.yaml"
+        values.write_text(yaml.safe_dump(minimal(name=stack.name, clusterName="test", aws=aws)))
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            assert main(["iam-policy", str(values)]) == 0
+        yield Recording(stack.name, calls, json.loads(printed.getvalue()))
+
+
+@pytest.fixture
+def policy(call: Command, folder: Path) -> Policy:
+    def policy(values: dict[str, Any], *words: str) -> Any:
+        (folder / "values.yaml").write_text(yaml.safe_dump(values))
+        said = call("iam-policy", "values.yaml", *words)
+        assert said.code == 0, said.err
+        return json.loads(said.out)
+
+    return policy
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_call_is_allowed(recording: Recording, part: str) -> None:
+    found = recording.policies[part]
+    assert list(refused(found, recording.calls[part].uses)) == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_nothing_is_granted_that_is_not_called(recording: Recording, part: str) -> None:
+    uses = recording.calls[part].uses
+    found = recording.policies[part]
+    assert [grant for grant in grants(found) if not used(grant, uses)] == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_another_api_is_out_of_reach(recording: Recording, part: str) -> None:
+    name = recording.name
+    found = recording.policies[part]
+    others = {
+        Use(use.action, use.resource.replace(name, f"{name}-2"))
+        for use in recording.calls[part].uses
+        if name in use.resource
+    }
+    others |= {Use("s3:ListBucket", BUCKET, prefix) for prefix in ("", "test/", f"test/{name}-2/")}
+    others |= {Use(use.action, "another-bucket") for use in recording.calls[part].uses if "s3" in use.action}
+    assert set(refused(found, others)) == others
+    assert not list(refused(found, [Use("s3:ListBucket", BUCKET, f"test/{name}/aa/")]))
+
+
+def test_the_recording_has_every_operation_that_the_code_names(recording: Recording) -> None:
+    """So that none is forgotten when the code learns another."""
+    session = botocore.session.Session()
+    known = {name for each in ("s3", "sqs") for name in session.get_service_model(each).operation_names}
+    by_method = {xform_name(name): name for name in known}
+    named = set()
+    for file in Path(cortex_async.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Constant) and node.value in known:
+                named.add(node.value)
+            elif isinstance(node, ast.Attribute) and node.attr in by_method:
+                named.add(by_method[node.attr])
+    assert "PutBucketLifecycleConfiguration" in named
+    # the bucket is made beside the emulator only, which asks for no policy
+    assert named - {"CreateBucket"} == set().union(*(each.operations for each in recording.calls.values()))
+
+
+def test_without_for_there_is_a_policy_for_each_part(policy: Policy) -> None:
+    found = policy(minimal())
+    assert list(found) == PARTS
+    assert found["provision"] == policy(minimal(), "--for", "provision")
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("eu-west-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+    ],
+)
+def test_arns_are_of_the_regions_partition(policy: Policy, region: str, partition: str) -> None:
+    for found in policy(minimal(aws={"region": region})).values():
+        assert {resource.split(":")[1] for _, resource in grants(found)} == {partition}
+
+
+def test_the_account_is_the_roles_own_or_the_one_that_is_given(policy: Policy) -> None:
+    (statement,) = (each for each in policy(minimal(), "--for", "gateway")["Statement"] if "sqs" in str(each))
+    assert statement["Condition"] == {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}
+    found = policy(minimal(name="hello"), "--for", "gateway", "--account", "123456789012")
+    (statement,) = (each for each in found["Statement"] if "sqs" in str(each))
+    assert statement["Resource"] == ["arn:aws:sqs:eu-west-1:123456789012:cortex-hello"]
+    assert "Condition" not in statement
+
+
+def test_a_queue_of_others_is_used_by_its_url_and_never_changed(policy: Policy) -> None:
+    url = "https://sqs.eu-west-1.amazonaws.com/210987654321/theirs.fifo"
+    policies = policy(minimal(name="hello", queue={"url": url}))
+    theirs = "arn:aws:sqs:eu-west-1:210987654321:theirs.fifo"
+    on_theirs = {
+        part: {action for action, arn in grants(found) if arn == theirs} for part, found in policies.items()
+    }
+    assert on_theirs == {
+        "gateway": {"sqs:SendMessage"},
+        "dispatcher": {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"},
+        "provision": set(),
+        "dead-letters": {"sqs:SendMessage"},
+    }
+    queues = {arn.rpartition(":")[2] for found in policies.values() for _, arn in grants(found) if ":sqs:" in arn}
+    assert queues == {"theirs.fifo", "cortex-hello-dead-letter"}
+
+
+def test_where_the_job_is_switched_off_there_is_no_policy_for_it(
+    call: Command, folder: Path, policy: Policy
+) -> None:
+    assert "provision" not in policy(minimal(provision={"enabled": False}))
+    said = call("iam-policy", "values.yaml", "--for", "provision")
+    assert said.code == 1
+    assert "provision.enabled is false" in said.err
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (minimal(pod={"prt": 1}), "pod.prt: unknown field"),
+        (minimal(aws={"region": "xx-nowhere-1"}), "expected a region of AWS, got xx-nowhere-1"),
+        (minimal(emulator={"enabled": True, "image": "emulator:1"}), "nothing of AWS is used"),
+    ],
+)
+def test_what_has_no_policy_is_told(call: Command, folder: Path, values: dict[str, Any], message: str) -> None:
+    (folder / "values.yaml").write_text(yaml.safe_dump(values))
+    said = call("iam-policy", "values.yaml")
+    assert (said.code, said.out) == (1, "")
+    assert message in said.err

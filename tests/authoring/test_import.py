@@ -1,0 +1,169 @@
+"""import: each AsyncAPI becomes a values file, everything else is named, and nothing is written by halves."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from authoring.conftest import Command
+from chart.helm_cli import ROOT
+
+CORTEX = """\
+# Our APIs.
+
+- name: iris
+  kind: RealtimeAPI
+  handler: {type: python}
+- name: text-generator
+  kind: AsyncAPI
+  pod:
+    port: 8080
+# the model wants a GPU
+    containers:
+      - name: api
+        image: cortexlabs/async-text-generator:latest
+        env: {SCALE: "1e3", VERBOSE: "yes"}
+        compute: {cpu: 1, gpu: 1, mem: 512Mi}
+
+# many at once
+- kind: BatchAPI
+  name: images
+- name: train
+  kind: TaskAPI
+- name: split
+  kind: TrafficSplitter
+- kind: AsyncAPI
+  name: second
+  pod:
+    containers: [{name: api, image: "second:1"}]
+"""
+PLACE = {"aws": {"region": "us-west-2", "bucket": "my-cortex-bucket"}, "securityContext": {"level": "baseline"}}
+
+
+@pytest.fixture
+def cortex(folder: Path) -> Path:
+    (folder / "cortex.yaml").write_text(CORTEX)
+    return folder
+
+
+def entries(text: str = CORTEX) -> dict[str, object]:
+    return {each["name"]: each for each in yaml.safe_load(text)}
+
+
+def test_each_entry_is_kept_as_it_stands(call: Command, cortex: Path) -> None:
+    said = call("import", "cortex.yaml", "--output-dir", "values")
+    assert said.code == 0
+    assert said.out == "values/text-generator.yaml is written\nvalues/second.yaml is written\n"
+    for name in ("text-generator", "second"):
+        text = (cortex / f"values/{name}.yaml").read_text()
+        assert yaml.safe_load(text) == {**entries()[name], **PLACE}  # type: ignore[dict-item]
+    text = (cortex / "values/text-generator.yaml").read_text()
+    assert "# the model wants a GPU" in text
+    assert "many at once" not in text
+
+
+def test_lint_finds_no_error_in_what_is_written(call: Command, cortex: Path) -> None:
+    call("import", "cortex.yaml", "--output-dir", "values")
+    assert call("lint", "values/text-generator.yaml", "values/second.yaml").code == 0
+
+
+def test_region_and_bucket_are_options(call: Command, cortex: Path) -> None:
+    said = call("import", "cortex.yaml", "--region", "eu-west-1", "--bucket", "results")
+    assert yaml.safe_load((cortex / "second.yaml").read_text())["aws"] == {
+        "region": "eu-west-1",
+        "bucket": "results",
+    }
+    assert "hold the place" not in said.err
+
+
+def test_each_kind_that_cannot_be_taken_is_named_with_what_there_is_for_it(call: Command, cortex: Path) -> None:
+    notes = call("import", "cortex.yaml").err.splitlines()
+    for (line, name, kind), advice in {
+        (3, "iris", "RealtimeAPI"): "change its kind to AsyncAPI",
+        (18, "images", "BatchAPI"): "submit each to an AsyncAPI",
+        (20, "train", "TaskAPI"): "a Kubernetes Job",
+        (22, "split", "TrafficSplitter"): "HTTPRoute with weights",
+    }.items():
+        (note,) = [each for each in notes if each.startswith(f"note: cortex.yaml:{line}: {name} is a {kind}, ")]
+        assert advice in note
+
+
+def test_entry_that_leans_on_another_is_written_out(call: Command, folder: Path) -> None:
+    text = (
+        "- name: one\n  kind: AsyncAPI\n"
+        "  pod: &pod {containers: [{name: api, image: 'x:1', env: {A: 'off', B: '1e3'}}]}\n"
+        "- name: two\n  kind: AsyncAPI\n  pod: *pod\n"
+    )
+    (folder / "cortex.yaml").write_text(text)
+    assert call("import", "cortex.yaml").code == 0
+    assert yaml.safe_load((folder / "two.yaml").read_text()) == {**entries(text)["two"], **PLACE}  # type: ignore[dict-item]
+    assert "B: '1e3'" in (folder / "two.yaml").read_text()  # which helm would take for a number
+    assert call("lint", "two.yaml").code == 0
+
+
+@pytest.mark.parametrize("name", ["hello-world", "text-generator", "every-field"])
+def test_published_examples_come_back(call: Command, folder: Path, name: str) -> None:
+    example = (ROOT / "values" / f"cortex-{name}.yaml").read_text()
+    values = yaml.safe_load(example)
+    entry = {key: value for key, value in values.items() if key.islower() and key != "aws"}
+    (folder / "cortex.yaml").write_text(yaml.safe_dump([entry], sort_keys=False))
+    assert call("import", "cortex.yaml").code == 0
+    assert yaml.safe_load((folder / f"{values['name']}.yaml").read_text()) == {**entry, **PLACE}
+
+
+BAD = [
+    ("- name: [", ["cortex.yaml:1:10: not valid YAML"]),
+    ("name: hello\nkind: AsyncAPI\n", ["expected a list of APIs", "is a values file as it stands"]),
+    ("- 7\n", ["cortex.yaml:1:3: expected the fields of an API, got 7"]),
+    (
+        "- {name: a, kind: RealtimAPI}\n",
+        ["cortex.yaml:1:13: kind: expected one of", "did you mean `RealtimeAPI`?"],
+    ),
+    ("- name: a\n", ["kind: expected one of", "got null"]),
+    ("- kind: AsyncAPI\n", ["name: required", "pod.containers"]),
+    (
+        f"{CORTEX}\n- {{name: a, kind: AsyncAPI, pod: {{prt: 1}}}}\n",
+        ["pod.prt: unknown field; did you mean `port`?"],
+    ),
+    (
+        f"{CORTEX}\n{CORTEX[CORTEX.index('- kind: AsyncAPI') :]}",
+        ["second is the name of the entry in line 24, too"],
+    ),
+    (f"{CORTEX.replace('512Mi', '1Mi')}", ["helm refuses cortex.yaml:6", "compute.mem: 1Mi is less than 20Mi"]),
+    (
+        "- {name: ../up, kind: AsyncAPI, pod: {containers: [{name: a, image: b}]}}\n",
+        ["cortex.yaml:1:4: name: expected"],
+    ),
+    ("- {name: a, kind: TaskAPI}\n", ["no entry of kind AsyncAPI"]),
+]
+
+
+@pytest.mark.parametrize(("text", "messages"), BAD)
+def test_bad_input_is_told_and_nothing_is_written(
+    call: Command, folder: Path, text: str, messages: list[str]
+) -> None:
+    (folder / "cortex.yaml").write_text(text)
+    said = call("import", "cortex.yaml", "--output-dir", "out")
+    assert said.code == 1
+    for message in messages:
+        assert message in said.err
+    assert [each.name for each in folder.iterdir()] == ["cortex.yaml"]
+
+
+def test_one_file_that_is_there_keeps_all_from_being_written(call: Command, cortex: Path) -> None:
+    (cortex / "second.yaml").write_text("mine")
+    said = call("import", "cortex.yaml")
+    assert said.code == 1
+    assert "second.yaml; overwrite it by --force" in said.err
+    assert (cortex / "second.yaml").read_text() == "mine"
+    assert not (cortex / "text-generator.yaml").exists()
+    assert call("import", "cortex.yaml", "--force").code == 0
+    assert yaml.safe_load((cortex / "second.yaml").read_text())["name"] == "second"
+
+
+def test_the_source_is_never_overwritten(call: Command, folder: Path) -> None:
+    text = "- {name: cortex, kind: AsyncAPI, pod: {containers: [{name: a, image: b}]}}\n"
+    (folder / "cortex.yaml").write_text(text)
+    said = call("import", "cortex.yaml", "--force")
+    assert (said.code, (folder / "cortex.yaml").read_text()) == (1, text)
+    assert "--output-dir" in said.err

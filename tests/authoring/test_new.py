@@ -1,0 +1,115 @@
+"""new: a values file that lint has nothing against, or a reason why not."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from authoring.conftest import Command
+from chart.helm_cli import ROOT
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--gpu", "2", "--cpu", "4", "--mem", "16Gi", "--max-concurrency", "8", "--port", "9000"],
+        ["--cpu", "0.5", "--region", "eu-central-1", "--bucket", "results"],
+    ],
+)
+def test_lint_has_nothing_against_the_file(call: Command, folder: Path, options: list[str]) -> None:
+    assert call("new", "reader", "--image", "team/reader:1.0", *options).code == 0
+    linted = call("lint", "--strict", "reader.yaml")
+    assert (linted.code, linted.out) == (0, "")
+
+
+def test_every_option_is_in_the_file(call: Command, folder: Path) -> None:
+    options = ["--image", "team/reader:1.0", "--gpu", "2", "--cpu", "4", "--mem", "16Gi", "--port", "9000"]
+    options += ["--max-concurrency", "8", "--region", "eu-central-1", "--bucket", "results"]
+    said = call("new", "reader", *options, "--output", "apis/reader.yaml")
+    assert (said.code, said.err) == (0, "")
+    assert yaml.safe_load((folder / "apis/reader.yaml").read_text()) == {
+        "name": "reader",
+        "kind": "AsyncAPI",
+        "pod": {
+            "port": 9000,
+            "max_concurrency": 8,
+            "containers": [
+                {"name": "api", "image": "team/reader:1.0", "compute": {"cpu": 4, "mem": "16Gi", "gpu": 2}}
+            ],
+        },
+        "aws": {"region": "eu-central-1", "bucket": "results"},
+    }
+
+
+def test_what_is_commented_out_is_valid_too(call: Command, folder: Path) -> None:
+    call("new", "reader", "--image", "team/reader:1.0", "--gpu", "1")
+    lines = (folder / "reader.yaml").read_text().splitlines()
+    fields = (
+        "request_timeout",
+        "command",
+        "env",
+        "readiness_probe",
+        "node_groups",
+        "securityContext",
+        "networking",
+    )
+    everything = "\n".join(
+        line.replace("# ", "", 1)
+        if line.strip().removeprefix("# ").startswith(tuple(f"{f}:" for f in fields))
+        else line
+        for line in lines
+    )
+    (folder / "all.yaml").write_text(everything)
+    assert len(yaml.safe_load(everything)) == 7
+    assert call("lint", "--strict", "all.yaml").out == ""
+
+
+def test_editors_find_the_schema(call: Command, folder: Path) -> None:
+    call("new", "reader", "--image", "reader:1")
+    first = (folder / "reader.yaml").read_text().splitlines()[0]
+    assert first == f"# yaml-language-server: $schema={ROOT}/schemas/values.schema.json"
+
+
+def test_what_is_not_known_yet_is_told(call: Command) -> None:
+    said = call("new", "reader", "--image", "reader")
+    assert "aws.region (us-west-2) and aws.bucket (my-cortex-bucket) only hold the place" in said.err
+    assert "the image reader has no fixed tag" in said.err
+
+
+def test_stdout_takes_the_file_and_nothing_else(call: Command, folder: Path) -> None:
+    said = call("new", "reader", "--image", "reader:1", "--output", "-")
+    assert yaml.safe_load(said.out)["name"] == "reader"
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("Reader", [], "NAME: expected lower-case letters"),
+        ("reader", ["--port", "8888"], "--port: expected anything but 8888"),
+        ("reader", ["--image", "two words"], "--image: expected text that matches"),
+        ("reader", ["--image", "1\n  - {}"], "--image: expected text that matches"),
+        ("reader", ["--max-concurrency", "0"], "--max-concurrency: expected"),
+        ("reader", ["--mem", "much"], "--mem: expected"),
+        ("reader", ["--mem", "1Mi"], "pod.containers[0].compute.mem: 1Mi is less than 20Mi"),
+        ("reader", ["--gpu", "-1"], "--gpu: expected"),
+        ("reader", ["--bucket", "A"], "--bucket: expected"),
+    ],
+)
+def test_wrong_options_are_told_and_nothing_is_written(
+    call: Command, folder: Path, name: str, options: list[str], message: str
+) -> None:
+    said = call("new", name, "--image", "reader:1", *options)
+    assert said.code == 1
+    assert message in said.err
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_is_overwritten_only_by_force(call: Command, folder: Path) -> None:
+    (folder / "reader.yaml").write_text("mine")
+    said = call("new", "reader", "--image", "reader:1")
+    assert (said.code, (folder / "reader.yaml").read_text()) == (1, "mine")
+    assert "reader.yaml; overwrite it by --force" in said.err
+    assert call("new", "reader", "--image", "reader:1", "--force").code == 0
+    assert (folder / "reader.yaml").read_text() != "mine"
