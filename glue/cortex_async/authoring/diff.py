@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         committed = _committed(file.resolve(), against)
         old = {} if committed is None else rendered(f"{file} at {against}", committed)
-    for name in sorted(old.keys() | new.keys()):
+    for name in sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)):
         print("".join(_lines(name, against, str(file), old.get(name), new.get(name))), end="")
     print("\n".join(_summary(old, new, against)))
     return 0
@@ -118,7 +118,7 @@ def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _lines(name: str, before: str, after: str, old: Object | None, new: Object | None) -> Iterator[str]:
-    """Yield the unified diff of one object; nothing when it is the same."""
+    """Yield the unified diff of one object."""
 
     def text(each: Object | None) -> list[str]:
         return [] if each is None else dump_yaml(_sorted(each)).splitlines(keepends=True)
