@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from chart.helm_cli import Object
 from chart.objects import pods
+from cortex_async.lint import custom_resources
 
 # It reads megabytes of schemas from disk for every object.
 utils.schema_contents = functools.cache(utils.schema_contents)
@@ -21,60 +22,18 @@ utils.all_versions = functools.cache(utils.all_versions)
 VERSIONS = ("1.29", "1.33", "1.37")
 """Oldest, middle and newest that the chart supports."""
 
-_NAME = {"type": "string", "pattern": r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "maxLength": 253}
-_HOST = {"type": "string", "pattern": r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"}
-_PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
-
-
-def _closed(required: Sequence[str], **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": False, "required": list(required), "properties": properties}
-
-
-def _list(item: dict[str, Any], least: int = 1, most: int = 16) -> dict[str, Any]:
-    return {"type": "array", "minItems": least, "maxItems": most, "items": item}
-
-
-_HTTP_ROUTE = _closed(
-    ["apiVersion", "kind", "metadata", "spec"],
-    apiVersion={"const": "gateway.networking.k8s.io/v1"},
-    kind={"const": "HTTPRoute"},
-    metadata={"type": "object"},
-    spec=_closed(
-        ["parentRefs", "rules"],
-        parentRefs=_list(_closed(["name"], name=_NAME, namespace=_NAME, sectionName=_NAME, port=_PORT), most=32),
-        hostnames=_list(_HOST),
-        rules=_list(
-            _closed(
-                ["matches", "backendRefs"],
-                matches=_list(
-                    _closed(
-                        ["path"],
-                        path=_closed(
-                            ["type", "value"],
-                            type={"const": "PathPrefix"},
-                            value={"type": "string", "pattern": r"^(/[^/?#]+)+$", "maxLength": 1024},
-                        ),
-                    )
-                ),
-                backendRefs=_list(_closed(["name", "port"], name=_NAME, port=_PORT)),
-            )
-        ),
-    ),
-)
-"""The part of the Gateway API's HTTPRoute that the chart uses; no package on PyPI has all of it."""
-
 
 def validate(objects: Sequence[Object], versions: Sequence[str] = VERSIONS) -> None:
     """Raise when an object is not what the API server of one of the versions takes."""
     for path, value in _leaves(objects):
         assert value is not None, f"{path} is null"
     for each in objects:
-        if each["kind"] == "HTTPRoute":
-            jsonschema.validate(each, _HTTP_ROUTE)
-        elif each["kind"] == "VirtualService":
-            assert each["apiVersion"] == "networking.istio.io/v1"
+        kind = (each["apiVersion"], each["kind"])
+        if kind in custom_resources.SCHEMAS:
+            jsonschema.validate(each, custom_resources.SCHEMAS[kind])
+        if kind == ("networking.istio.io/v1", "VirtualService"):
             _fields_are_known(each, VirtualService.model_validate(each, strict=True))
-        else:
+        elif kind not in custom_resources.SCHEMAS:
             for version in versions:
                 kubernetes_validate.validate(each, version, strict=True)
     for pod, owner in ((template, owner) for owner, template in pods(objects)):

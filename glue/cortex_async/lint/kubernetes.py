@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from cortex_async.errors import CortexError
+from cortex_async.lint import custom_resources
 
 try:
     from kubernetes_validate import utils
 except ImportError:  # an extra: only lint needs it
     utils = None
-
-_CUSTOM = {"VirtualService", "HTTPRoute"}
-"""Kinds without a schema here: no package carries both for every version."""
 
 
 def versions(chart: Path, wanted: Sequence[str]) -> list[str]:
@@ -36,19 +34,33 @@ def versions(chart: Path, wanted: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(_major_minor(each) for each in wanted))
 
 
-def refusals(objects: Sequence[Mapping[str, Any]], version: str) -> Iterator[tuple[str, str]]:
-    """Yield what an API server of a version would refuse: the object and its field, and why."""
+def refusals(objects: Sequence[Mapping[str, Any]], versions: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield what an API server of one of the versions would refuse: the object and its field, and why."""
     for each in objects:
-        if each["kind"] in _CUSTOM:
+        kind, api_version = each["kind"], each["apiVersion"]
+        name = f"{kind} {each['metadata']['name']}"
+        if (api_version, kind) in custom_resources.SCHEMAS:
+            yield from _refusals(each, name, _custom_validator(api_version, kind), "")
             continue
-        name = f"{each['kind']} {each['metadata']['name']}"
-        validator = _validator(version, each["kind"], each["apiVersion"])
-        if validator is None:
-            yield name, f"Kubernetes {version} has no {each['kind']} of {each['apiVersion']}"
-            continue
-        for error in validator.iter_errors(each):
-            field = ".".join(str(part) for part in error.absolute_path)
-            yield f"{name}, {field}" if field else name, f"{error.message} (Kubernetes {version})"
+        for version in versions:
+            validator = _validator(version, kind, api_version)
+            if validator is None:
+                yield name, f"Kubernetes {version} has no {kind} of {api_version}"
+            else:
+                yield from _refusals(each, name, validator, f" (Kubernetes {version})")
+
+
+def _refusals(given: Mapping[str, Any], name: str, validator: Any, whose: str) -> Iterator[tuple[str, str]]:
+    for error in validator.iter_errors(given):
+        field = ".".join(str(part) for part in error.absolute_path)
+        yield f"{name}, {field}" if field else name, f"{error.message}{whose}"
+
+
+@functools.cache
+def _custom_validator(api_version: str, kind: str) -> Any:
+    from jsonschema.validators import Draft202012Validator  # noqa: PLC0415 (only lint needs it)
+
+    return Draft202012Validator(custom_resources.SCHEMAS[api_version, kind])
 
 
 @functools.cache

@@ -92,9 +92,8 @@ class Linter:
                 text = run_helm(self._helm, ["template", release, self._chart.folder, *arguments])
                 objects = read_objects(text)
                 self._lint_by_helm(file, objects, arguments)
-                for version in versions:
-                    for name, reason in kubernetes.refusals(objects, version):
-                        file.add("kubernetes", Finding(name, None, None, reason))
+                for name, reason in kubernetes.refusals(objects, versions):
+                    file.add("kubernetes", Finding(name, None, None, reason))
         except HelmRefused as error:
             for path, message in _rules(str(error)):
                 known = path is not None
