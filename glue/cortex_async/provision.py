@@ -2,12 +2,17 @@
 
 Running it again changes nothing. A queue that the values name by `queue.url` is somebody else's: its settings are
 left alone, and only the dead-letter queue is made. The bucket's other lifecycle rules are kept as they are.
+
+With `--delete` the queues are deleted, with all that is in them. The lifecycle rule stays, and in time removes the
+results.
 """
 
 import argparse
 import json
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import botocore.exceptions
@@ -36,22 +41,44 @@ class ProvisionError(CortexError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     config.add_config_argument(parser)
-    parser.add_argument("--create-bucket", action="store_true", help="create the bucket too, when it is missing")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--create-bucket", action="store_true", help="create the bucket too, when it is missing")
+    what.add_argument("--delete", action="store_true", help="delete the queues instead")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Provision the API of `--config`."""
+    """Provision the API of `--config`, or delete its queues."""
     api = config.load(args.config)
     logs.configure("provision", api.name)
-    provision(api, create_bucket=args.create_bucket)
+    if args.delete:
+        delete(api)
+    else:
+        provision(api, create_bucket=args.create_bucket)
     return 0
 
 
 def provision(api: ApiConfig, *, create_bucket: bool = False) -> None:
     """Make everything, the dead-letter queue first so that no queue is without one; raises ProvisionError."""
-    try:
+    with _errors_told():
         _provision_queues(api, client(api, "sqs"))
         _provision_bucket(api, client(api, "s3"), create=create_bucket)
+
+
+def delete(api: ApiConfig) -> None:
+    """Delete the queue, unless it is somebody else's, then the dead-letter queue; raises ProvisionError."""
+    with _errors_told():
+        sqs = client(api, "sqs")
+        names = [] if api.queue.url else [api.queue.name]
+        for name in [*names, api.queue.dead_letter_name]:
+            with suppress(sqs.exceptions.QueueDoesNotExist):
+                sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"])
+                log.info("queue deleted", extra={"queue": name})
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    try:
+        yield
     except botocore.exceptions.NoCredentialsError as error:
         raise ProvisionError(
             "no AWS credentials found: set AWS_PROFILE, or give the Job's service account a role"

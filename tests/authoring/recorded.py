@@ -12,7 +12,7 @@ from aiohttp import web
 from authoring.recorder import Recorder
 from cortex_async import cli, config
 from cortex_async.message import Message
-from cortex_async.provision import provision
+from cortex_async.provision import delete, provision
 from cortex_async.request_id import RequestIds
 from support.stack import Client, Stack
 
@@ -46,8 +46,7 @@ async def record(stack: Stack, recorders: Mapping[str, Recorder]) -> None:
             client.ended(await client.submit(query="?die")),
             _redrive(client, recorders["dead-letters"]),
         )
-        sqs = stack.emulator.client("sqs")
-        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=stack.document["queue"]["name"])["QueueUrl"])
+        await asyncio.to_thread(delete, config.parse(_through(stack, recorders["provision"])))
         async with http.post(stack.url, data=b"x" * 2000) as response:  # the payload is stored, then refused
             assert response.status >= 500
     await runner.cleanup()

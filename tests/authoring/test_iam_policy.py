@@ -55,7 +55,8 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
         asyncio.run(record(stack, calls))
         aws = {"region": emulator.region, "bucket": BUCKET}
         values = folder / "values.yaml"
-        values.write_text(yaml.safe_dump(minimal(name=stack.name, clusterName="test", aws=aws)))
+        made = minimal(name=stack.name, clusterName="test", aws=aws, queue={"deleteOnUninstall": True})
+        values.write_text(yaml.safe_dump(made))
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             assert main(["iam-policy", str(values)]) == 0
         yield Recording(stack.name, calls, json.loads(printed.getvalue()))
@@ -121,6 +122,14 @@ def test_without_for_there_is_a_policy_for_each_part(policy: Policy) -> None:
     found = policy(minimal())
     assert list(found) == PARTS
     assert found["provision"] == policy(minimal(), "--for", "provision")
+
+
+def test_queues_may_be_deleted_only_where_the_values_say_so(policy: Policy) -> None:
+    found = {
+        keep: {action for action, _ in grants(policy(minimal(queue={"deleteOnUninstall": not keep}))["provision"])}
+        for keep in (True, False)
+    }
+    assert found[False] - found[True] == {"sqs:DeleteQueue"}
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,14 @@
 """The hooks that make and delete the queues, and the emulator's Job, which is none."""
 
+import argparse
+import importlib
 from typing import Any
 
+import pytest
+
 from chart.helm_cli import Helm, Object, minimal
-from chart.objects import api_json, api_pod, container, environment, find, kinds
+from chart.objects import api_json, api_pod, container, environment, find, kinds, pods
+from cortex_async.cli import COMMANDS
 
 EMULATOR: dict[str, Any] = {"pod": minimal()["pod"], "emulator": {"enabled": True, "image": "emulator:1"}}
 DELETING = {"queue": {"deleteOnUninstall": True}}
@@ -51,6 +56,21 @@ def test_the_queues_are_kept_unless_the_values_say_otherwise(helm: Helm) -> None
             -10,
             POLICY,
         )
+
+
+@pytest.mark.parametrize("values", [minimal(**DELETING), EMULATOR], ids=["aws", "emulator"])
+def test_the_glue_knows_every_argument_that_it_is_given(helm: Helm, values: dict[str, Any]) -> None:
+    given = [
+        each["args"]
+        for _, template in pods(helm.template(values))
+        for each in template["spec"]["containers"]
+        if each["name"] in {"dispatcher", "gateway", "provision", "smoke"}
+    ]
+    assert {words[0] for words in given} == {"dispatcher", "gateway", "provision", "smoke"}
+    for words in given:
+        parser = argparse.ArgumentParser(exit_on_error=False)
+        importlib.import_module(COMMANDS[words[0]][0]).add_arguments(parser)
+        parser.parse_args(words[1:])
 
 
 def test_without_provision_there_is_no_job_and_nothing_for_it(helm: Helm) -> None:

@@ -101,6 +101,23 @@ def test_leaves_a_queue_of_others_alone(make_stack: MakeStack, bucket: str) -> N
         sqs.get_queue_url(QueueName=stack.document["queue"]["name"])
 
 
+@pytest.mark.parametrize("theirs", [False, True])
+def test_deletes_the_queues_that_it_made_and_no_other(make_stack: MakeStack, theirs: bool) -> None:
+    stack = make_stack()
+    stack.provision()
+    sqs = stack.emulator.client("sqs")
+    name, dead_letter_name = stack.document["queue"]["name"], stack.document["queue"]["deadLetterName"]
+    changed = {"queue": {**stack.document["queue"], "url": sqs.get_queue_url(QueueName=name)["QueueUrl"]}}
+    stack.config_file.write_text(json.dumps({**stack.document, **(changed if theirs else {})}))
+    for _ in range(2):  # the second time there is nothing left to delete
+        process = stack.command("provision", "--delete")
+        assert process.wait() == 0, process.log
+    left = sqs.list_queues(QueueNamePrefix=name).get("QueueUrls", [])
+    assert [url.rpartition("/")[2] for url in left] == ([name] if theirs else [])
+    assert dead_letter_name.startswith(name)
+    assert rules(stack, stack.document["storage"]["bucket"])
+
+
 def test_bucket_that_does_not_exist_is_told(make_stack: MakeStack) -> None:
     stack = make_stack({"storage": {"bucket": "no-such-bucket-here"}})
     process = stack.command("provision")

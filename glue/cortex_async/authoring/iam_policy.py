@@ -50,13 +50,17 @@ def run(args: argparse.Namespace) -> int:
     parts = _parts(objects)
     if args.part and args.part not in parts:
         raise PolicyError("provision.enabled is false, so there is no Job to have a policy")
-    policies = {part: policy(api_config(objects), part, args.account) for part in parts}
+    delete = any(each["metadata"]["name"].endswith("-delete") for each in objects if each["kind"] == "Job")
+    policies = {part: policy(api_config(objects), part, args.account, delete=delete) for part in parts}
     print(json.dumps(policies[args.part] if args.part else policies, indent=2))
     return 0
 
 
-def policy(api: ApiConfig, part: str, account: str | None = None) -> dict[str, Any]:
-    """Return the policy of one part; raises PolicyError when the region is in no partition of AWS."""
+def policy(api: ApiConfig, part: str, account: str | None = None, *, delete: bool = False) -> dict[str, Any]:
+    """Return the policy of one part; raises PolicyError when the region is in no partition of AWS.
+
+    With `delete`, provision may delete the queues.
+    """
     partition = _partition(api.aws.region)
     queue = f"arn:{partition}:sqs:{api.aws.region}:{account or '*'}"
     found: dict[str, Any] = json.loads(
@@ -66,6 +70,7 @@ def policy(api: ApiConfig, part: str, account: str | None = None) -> dict[str, A
             queue=_given_queue(api, partition) if api.queue.url else f"{queue}:{api.queue.name}",
             dead_letters=f"{queue}:{api.queue.dead_letter_name}",
             lookup=api.queue.url is None,
+            delete=["sqs:DeleteQueue"] if delete else [],
             bucket=f"arn:{partition}:s3:::{api.storage.bucket}",
             prefix=f"{api.storage.prefix}/{api.name}",
         )
