@@ -123,7 +123,10 @@ def load(path: Path | str) -> ApiConfig:
 
 def parse(document: object) -> ApiConfig:
     """Build the configuration from the decoded document; raises ConfigError naming the first wrong field."""
-    return _build(ApiConfig, document, "")
+    api = _build(ApiConfig, document, "")
+    if not api.probes:
+        raise ConfigError("api.json: probes must have at least one")
+    return api
 
 
 def add_config_argument(parser: argparse.ArgumentParser) -> None:

@@ -53,6 +53,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("aws", None, "aws must be an object, not null"),
         ("probes.0.type", "exec", "probes[0].type must be one of 'http_get', 'tcp_socket', not 'exec'"),
         ("gateway.sensitiveHeaders", "maybe", "gateway.sensitiveHeaders must be one of"),
+        ("probes", [], "probes must have at least one"),
     ],
 )
 def test_what_the_schema_refuses_is_refused_by_name(path: str, value: Any, told: str) -> None:
