@@ -14,15 +14,22 @@ def named(message: str) -> str:
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal[0])
-def test_lint_refuses_what_breaks_a_rule_and_names_the_field(helm: Helm, refusal: Refusal) -> None:
+def test_lint_refuses_what_breaks_a_rule_and_names_the_field(helm4: Helm, refusal: Refusal) -> None:
     rule, values, field = refusal
     with pytest.raises(Refused) as refused:
-        helm.lint(values)
+        helm4.lint(values)
     message = named(str(refused.value))
     *parents, key = field.split(".")
     whole = re.search(rf"(?<![\w.]){re.escape(field)}(?!\w)", message)
     parts = re.search(rf"'{re.escape('.'.join(parents))}'.*['\"]{re.escape(key)}['\"]", message)
     assert whole or parts, f"{rule}: {field} is not named by:\n{message}"
+
+
+def test_other_versions_of_helm_refuse_by_schema_and_by_rule_in_the_same_words(helm: Helm) -> None:
+    with pytest.raises(Refused, match=r"at '': additional properties 'nam' not allowed"):
+        helm.lint(minimal(nam="x"))
+    with pytest.raises(Refused, match=r"- autoscaling.window: 15s is not a multiple of 10s"):
+        helm.lint(minimal(autoscaling={"window": "15s"}))
 
 
 def test_all_problems_are_told_at_once(helm: Helm) -> None:
@@ -52,11 +59,11 @@ def test_a_release_name_that_no_api_can_have_asks_for_a_name(helm: Helm, release
 
 
 @pytest.mark.parametrize("path", (CHART / "files" / "never-null.txt").read_text().split())
-def test_a_key_that_must_have_a_value_is_not_null(helm: Helm, path: str) -> None:
+def test_a_key_that_must_have_a_value_is_not_null(helm4: Helm, path: str) -> None:
     if path == "pod":  # without containers the schema is the first to refuse
         return
     with pytest.raises(Refused, match=rf"- {re.escape(path)}: must not be null|'/{path.replace('.', '/')}'"):
-        helm.template(merged(minimal(), at(path, None)))
+        helm4.template(merged(minimal(), at(path, None)))
 
 
 def test_an_autoscaled_gateway_requests_cpu(helm: Helm) -> None:
