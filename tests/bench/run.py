@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import scale
+from bench import lint, scale
 from bench.idle import IdleApi
 from bench.load import Round, run_round
 from bench.processes import BenchStack, Endpoint, StandIn
@@ -50,6 +50,9 @@ class Bench:
                 await self._load(stack)
                 await self._one_by_one(endpoint)
                 self._starts(stack)
+            self._say("lint")
+            for _ in range(plan.rounds):
+                self.samples["lint"].append(lint.seconds(self._folder / "lint"))
             if plan.scale:
                 self._say("other sizes")
                 with self._endpoint() as endpoint:
