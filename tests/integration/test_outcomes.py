@@ -217,5 +217,5 @@ async def test_nothing_that_a_client_sends_is_logged(api: Client) -> None:
     for process in api.stack.processes:
         assert secret not in process.log
     lines = [json.loads(line) for line in api.stack.latest("dispatcher").log.splitlines()]
-    about = [line["message"] for line in lines if line.get("id") == request_id]
-    assert about == ["request taken", "request ended"]
+    about = [(line["message"], line["api"], line["attempt"]) for line in lines if line.get("id") == request_id]
+    assert about == [("request taken", api.stack.name, 1), ("request ended", api.stack.name, 1)]

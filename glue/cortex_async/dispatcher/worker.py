@@ -43,8 +43,10 @@ class Worker:
 
     async def process(self, held: Held) -> None:
         """Bring one request to its end, or give it back; when cancelled it stays in hand."""
-        log.info("request taken", extra={"id": held.message.id, "receive_count": held.receive_count})
-        reply = await self._reply(held) if await self._may_begin(held) else None
+        begins = await self._may_begin(held)
+        facts = {"id": held.message.id, "attempt": held.attempt, "receive_count": held.receive_count}
+        log.info("request taken", extra=facts)
+        reply = await self._reply(held) if begins else None
         held.in_container = False
         self._on_answered()
         end = await self._finish(held, reply) if reply else await self._clean_up(held, "had a result already")
