@@ -18,7 +18,13 @@ from cortex_async.values import ValuesError, check_values
 Object = dict[str, Any]
 """A Kubernetes object."""
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, written in C
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the same, written in C
+    """Reads plain = and << as text, as Kubernetes does; PyYAML alone takes them for something of its own."""
+
+
+for _tag in ("value", "merge"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda _loader, node: str(node.value))
 
 
 class RenderError(CortexError):
@@ -65,7 +71,7 @@ def render(
 
 def read_objects(manifest: str) -> list[Object]:
     """Read a manifest: YAML documents, of which some may be empty."""
-    return [each for each in yaml.load_all(manifest, _LOADER) if each]
+    return [each for each in yaml.load_all(manifest, _Loader) if each]
 
 
 def api_config(objects: Iterable[Object]) -> ApiConfig:

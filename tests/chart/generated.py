@@ -97,8 +97,19 @@ def number(amount: str | float) -> float:
     return quantity(amount) if isinstance(amount, str) else float(amount)
 
 
+def _mend_devices(containers: list[Values]) -> None:
+    kept = None
+    for container in containers:
+        compute = container.get("compute", {})
+        for name in ("gpu", "inf"):
+            if compute.get(name):
+                kept = kept or name
+                if name != kept:
+                    del compute[name]
+
+
 def _mend_pod(result: Values) -> None:
-    devices: set[str] = set()
+    _mend_devices(result["pod"]["containers"])
     for index, container in enumerate(result["pod"]["containers"]):
         container["name"] = f"{container['name'][:50]}-{index}"
         compute = container.get("compute", {})
@@ -108,11 +119,6 @@ def _mend_pod(result: Values) -> None:
             compute["mem"] = "20Mi"
         if compute.get("shm") and not 0 < number(compute["shm"]) <= number(compute.get("mem") or 1e15):
             del compute["shm"]
-        devices |= {name for name in ("gpu", "inf") if compute.get(name)}
-        if len(devices) > 1:
-            compute.pop("gpu", None)
-            compute.pop("inf", None)
-            devices.pop()
         if compute.get("inf") and not compute.get("mem"):
             compute["cpu"] = "1"
     timeout = result["pod"].get("request_timeout")

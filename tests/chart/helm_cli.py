@@ -32,8 +32,9 @@ class _UniqueKeys(_BaseLoader):
         return super().construct_mapping(node, deep)
 
 
-# PyYAML alone takes a lone = for something of its own; to Kubernetes it is a string.
-_UniqueKeys.add_constructor("tag:yaml.org,2002:value", lambda _loader, node: str(node.value))
+# PyYAML alone takes a lone = or << for something of its own; to Kubernetes they are strings.
+for _tag in ("value", "merge"):
+    _UniqueKeys.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda _loader, node: str(node.value))
 
 
 class Refused(Exception):
