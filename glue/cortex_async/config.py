@@ -95,6 +95,7 @@ class ApiConfig:
 
     name: str
     cluster_name: str
+    release: str
     aws: AwsConfig
     storage: StorageConfig
     queue: QueueConfig

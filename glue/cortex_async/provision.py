@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 # dispatcher sees it first and can leave a result.
 _RECEIVES_BEYOND_LIMIT = 5
 _SECONDS_A_DAY = 86_400
+_OWNER = "release"  # the tag that says whose a queue is
 _DEAD_LETTER_DAYS = 14  # the longest that SQS keeps a message
 _TRIES = 15
 _PAUSE_SECONDS = 5.0  # a name can be used again 60 s after its queue was deleted
@@ -71,7 +72,9 @@ def delete(api: ApiConfig) -> None:
         names = [] if api.queue.url else [api.queue.name]
         for name in [*names, api.queue.dead_letter_name]:
             with suppress(sqs.exceptions.QueueDoesNotExist):
-                sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"])
+                url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+                _own_tags(sqs, name, url, api.release)
+                sqs.delete_queue(QueueUrl=url)
                 log.info("queue deleted", extra={"queue": name})
 
 
@@ -88,7 +91,7 @@ def _errors_told() -> Iterator[None]:
 
 
 def _provision_queues(api: ApiConfig, sqs: Any) -> None:
-    tags = {"cortex.dev/api": "true", "cluster": api.cluster_name, "apiName": api.name}
+    tags = {"cortex.dev/api": "true", "cluster": api.cluster_name, "apiName": api.name, _OWNER: api.release}
     dead_letters = {"MessageRetentionPeriod": str(_DEAD_LETTER_DAYS * _SECONDS_A_DAY)}
     dead_letter_url = _ensure_queue(sqs, api.queue.dead_letter_name, dead_letters, tags)
     if api.queue.url:
@@ -113,15 +116,28 @@ def _ensure_queue(sqs: Any, name: str, attributes: dict[str, str], tags: dict[st
         url = str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
     except sqs.exceptions.QueueDoesNotExist:
         return _create_queue(sqs, name, attributes, tags)
+    present = _own_tags(sqs, name, url, tags[_OWNER])
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     changed = {key: value for key, value in attributes.items() if not _same(found.get(key), value)}
     if changed:
         sqs.set_queue_attributes(QueueUrl=url, Attributes=changed)
-    missing = tags.items() - sqs.list_queue_tags(QueueUrl=url).get("Tags", {}).items()
+    missing = tags.items() - present.items()
     if missing:
         sqs.tag_queue(QueueUrl=url, Tags=dict(missing))
     log.info("queue updated" if changed or missing else "queue unchanged", extra={"queue": name})
     return url
+
+
+def _own_tags(sqs: Any, name: str, url: str, release: str) -> dict[str, str]:
+    """Return the tags of a queue; raises ProvisionError when it is another release's."""
+    tags: dict[str, str] = sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
+    owner = tags.get(_OWNER, release)
+    if owner != release:
+        raise ProvisionError(
+            f"the queue {name} is of the release {owner}, not of {release}: set another name or clusterName; "
+            f"if that release is gone, delete the queue, or take its tag {_OWNER!r} away"
+        )
+    return tags
 
 
 def _create_queue(sqs: Any, name: str, attributes: dict[str, str], tags: dict[str, str]) -> str:

@@ -118,6 +118,18 @@ def test_deletes_the_queues_that_it_made_and_no_other(make_stack: MakeStack, the
     assert rules(stack, stack.document["storage"]["bucket"])
 
 
+@pytest.mark.parametrize("option", [[], ["--delete"]], ids=["provision", "delete"])
+def test_queue_of_another_release_is_left_alone_and_told(make_stack: MakeStack, option: list[str]) -> None:
+    stack = make_stack()
+    stack.provision()
+    stack.document["queue"]["visibilityTimeoutSeconds"] = 7
+    stack.config_file.write_text(json.dumps({**stack.document, "release": "prod/hello"}))
+    process = stack.command("provision", *option)
+    assert process.wait() == 1
+    assert "is of the release default/hello, not of prod/hello: set another name or clusterName" in process.log
+    assert attributes(stack, stack.document["queue"]["name"])["VisibilityTimeout"] == "60"
+
+
 def test_bucket_that_does_not_exist_is_told(make_stack: MakeStack) -> None:
     stack = make_stack({"storage": {"bucket": "no-such-bucket-here"}})
     process = stack.command("provision")

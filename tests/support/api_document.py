@@ -7,6 +7,7 @@ from typing import Any
 _DOCUMENT: dict[str, Any] = {
     "name": "hello",
     "clusterName": "test",
+    "release": "default/hello",
     "aws": {"region": "us-west-2", "endpointUrl": None},
     "storage": {"bucket": "bucket", "prefix": "test", "retentionDays": 7},
     "queue": {

@@ -8,6 +8,7 @@
 {{- dict
   "name" $name
   "clusterName" $values.clusterName
+  "release" (printf "%s/%s" .Release.Namespace .Release.Name)
   "aws" (dict "region" (include "cortex-async.region" .) "endpointUrl" (include "cortex-async.endpoint-url" . | fromJson).url)
   "storage" (dict
     "bucket" (include "cortex-async.bucket" .)

@@ -4,6 +4,9 @@
 {{- if not (regexMatch "^[a-z]([-a-z0-9]{0,40}[a-z0-9])?$" $name) }}
 - name: the release name {{ $name }} is not a DNS-1035 label of at most 42 characters; set name
 {{- end }}
+{{- if hasSuffix "-dead-letter" $name }}
+- name: {{ $name }} ends as the dead-letter queues of other APIs do; set another name
+{{- end }}
 {{- range $key := list "region" "bucket" }}
 {{- if not (or $.Values.emulator.enabled (get $.Values.aws $key)) }}
 - aws.{{ $key }}: required, unless emulator.enabled
