@@ -66,6 +66,8 @@ def keys(
 ) -> Iterator[Key]:
     """Yield the keys of an object, each with those below it; `given` is a default that an outer key states."""
     for name, raw in schema.get("properties", {}).items():
+        if raw is False:  # a key that must not be set
+            continue
         part = resolve(raw, root)
         default = (given or {}).get(name, part.get("default"))
         below = tuple(keys(part, root, (*path, name), default)) if "default" not in part or default else ()

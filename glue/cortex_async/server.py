@@ -48,7 +48,7 @@ async def listening(
 async def _listen(factory: Callable[[], Connection], port: int) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     try:
-        return await loop.create_server(factory, "0.0.0.0", port, backlog=1024)  # noqa: S104 - a pod has one address
+        return await loop.create_server(factory, None, port, backlog=1024)  # IPv4 and IPv6
     except OSError as error:
         raise CannotListen(
             f"cannot listen on port {port}: {error.strerror}; is another process using it?"

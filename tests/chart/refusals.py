@@ -157,6 +157,8 @@ PLATFORM = [
     ("two mounts at one path", minimal(extraVolumeMounts=[_MOUNT] * 2, **_VOLUMES), "extraVolumeMounts.1.mountPath"),
     ("a mount over the shared folder", minimal(extraVolumeMounts=[_MOUNT | {"mountPath": "/mnt"}], **_VOLUMES), "extraVolumeMounts.0.mountPath"),
     ("a spread twice", minimal(topologySpreadConstraints=[{"topologyKey": "zone"}] * 2), "topologySpreadConstraints.1.topologyKey"),
+    ("an account that is made after the Job that needs it", minimal(serviceAccount={"name": "shared"}, provision={"serviceAccount": {"create": False, "name": "shared"}}), "provision.serviceAccount.name"),
+    _key("name", "hello-dead-letter"),
     ("a service account made twice", minimal(gateway={"serviceAccount": {"name": "api-hello"}}, name="hello"), "gateway.serviceAccount.name"),
     _key("securityContext.runAsUser", 0),
     ("a privileged container", minimal(securityContext={"privileged": True}), "privileged"),

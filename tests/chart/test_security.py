@@ -118,7 +118,7 @@ def test_nobody_connects_to_the_pods_and_everybody_to_the_gateways_port(helm: He
 
 def test_who_connects_can_be_limited_and_helm_test_still_may(helm: Helm) -> None:
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "web"}}}
-    objects = helm.template(minimal(networkPolicy={"gatewayFrom": [peer], "metricsFrom": [peer]}))
+    objects = helm.template(minimal(networkPolicy={"gatewayFrom": [peer], "dispatcherFrom": [peer]}))
     (rule,) = find(objects, "NetworkPolicy", "api-hello")["spec"]["ingress"]
     assert rule == {"from": [peer], "ports": [{"port": 15000, "protocol": "TCP"}]}
     (rule,) = find(objects, "NetworkPolicy", "api-hello-gateway")["spec"]["ingress"]

@@ -42,6 +42,7 @@ CASES = [
     ("CA017", values(ONE, top="podDisruptionBudget: {enabled: true, maxUnavailable: 0}"), 5),
     ("CA018", values(f"{ONE}, readiness_probe: {{http_get: {{port: 8080}}}}"), 3),
     ("CA019", values("name: web, image: 'web:1', compute: {mem: 1Gi, cpu: 500}"), 3),
+    ("CA020", values(f"{ONE}, pre_stop: {{exec: {{command: [sleep, '1']}}}}"), 3),
 ]  # fmt: skip
 
 QUIET = [
@@ -53,6 +54,8 @@ QUIET = [
     values(f"{ONE}, env: {{MAX_TOKENS: '8', TOKEN: $(OTHER)}}"),
     values(f"{ONE}, command: [sh, -c, 'serve --port $CORTEX_PORT']"),
     values(f"{ONE}, readiness_probe: {{http_get: {{port: 8080, path: /healthz}}}}"),
+    values(f"{ONE}, args: ['=', '<<', 'yes', '1:30', '2001-01-01']"),
+    values(f"{ONE}, pre_stop: {{exec: {{command: [sh, -c, 'sleep 1; wget -qO- localhost:15000/drain']}}}}"),
 ]
 
 

@@ -18,12 +18,13 @@ env:
     value: {{ $root.Chart.AppVersion | quote }}
   - name: CORTEX_CLI_CONFIG_DIR
     value: /cortex/client
+  {{- /* before the container's own, which may refer to them as $(NAME) */}}
+  {{- with $root.Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   {{- range $key, $value := $container.env }}
   - name: {{ $key | quote }}
     value: {{ $value | toJson }}
-  {{- end }}
-  {{- with $root.Values.extraEnv }}
-  {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- with include "cortex-async.compute" ($container.compute | default dict) | trim }}
 resources: {{- . | nindent 2 }}

@@ -21,10 +21,16 @@
 {{- end }}
 {{- end }}
 {{- $accounts := list }}
+{{- $made := list }}
 {{- range list (list "serviceAccount" "" $values.serviceAccount) (list "gateway.serviceAccount" "-gateway" $values.gateway.serviceAccount) (list "provision.serviceAccount" "-provision" $values.provision.serviceAccount) }}
 {{- $account := include "cortex-async.service-account" (list $ (index . 2) (index . 1)) }}
 {{- if and (index . 2).create (has $account $accounts) }}
-- {{ index . 0 }}.name: {{ $account }} would be made twice; set {{ index . 0 }}.create to false to share it
+- {{ index . 0 }}.name: {{ $account }} would be made twice; set another name
+{{- else if and (eq (index . 0) "provision.serviceAccount") (has $account $made) (not $values.emulator.enabled) }}
+- provision.serviceAccount.name: {{ $account }} is made by this release, but the Job runs before it; set another name
+{{- end }}
+{{- if (index . 2).create }}
+{{- $made = append $made $account }}
 {{- end }}
 {{- $accounts = append $accounts $account }}
 {{- end }}

@@ -23,6 +23,7 @@ CHECKS: dict[str, Check] = {
     "CA017": pods.budget_of_nothing,
     "CA018": probes.probe_of_requests,
     "CA019": pods.many_cpus,
+    "CA020": pods.no_wait_for_drain,
 }
 """What is decided by one file."""
 

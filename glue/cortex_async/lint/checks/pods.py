@@ -39,6 +39,18 @@ def budget_of_nothing(values: Values) -> Iterator[Problem]:
             )
 
 
+def no_wait_for_drain(values: Values) -> Iterator[Problem]:
+    """A pre_stop takes the place of the chart's own, which waits until no request is in hand; when it ends, the
+    container is told to stop. End it by a call of port 15000, /drain, or leave it out."""
+    for path, container in containers(values):
+        if "pre_stop" in container and "/drain" not in str(container["pre_stop"]):
+            yield (
+                (*path, "pre_stop"),
+                f"when it ends, container {container['name']} is told to stop, with requests in hand; end it by a "
+                "call of http://localhost:15000/drain, which answers when there are none, or leave it out",
+            )
+
+
 def many_cpus(values: Values) -> Iterator[Problem]:
     """A cpu of 100 and more is whole cores, which hardly any node has: thousandths are written with an m."""
     for path, container in containers(values):
