@@ -31,6 +31,7 @@ _RECEIVES_BEYOND_LIMIT = 5
 _SECONDS_A_DAY = 86_400
 _OWNER = "release"  # the tag that says whose a queue is
 _DEAD_LETTER_DAYS = 14  # the longest that SQS keeps a message
+_SMALLEST_TRANSITION = "TransitionDefaultMinimumObjectSize"  # beside the rules, and reset by a put without it
 _TRIES = 15
 _PAUSE_SECONDS = 5.0  # a name can be used again 60 s after its queue was deleted
 
@@ -191,23 +192,27 @@ def _provision_bucket(api: ApiConfig, s3: Any, *, create: bool) -> None:
 def _ensure_rule(s3: Any, bucket: str, rule: dict[str, Any]) -> None:
     """Merge `rule` into the bucket's lifecycle; look again afterwards, since S3 cannot merge two writers."""
     for attempt in range(1, _TRIES + 1):
-        rules = _lifecycle_rules(s3, bucket)
+        found = _lifecycle(s3, bucket)
+        rules = found.get("Rules", [])
         if rule in rules:
             log.info("lifecycle rule in place", extra={"bucket": bucket, "rule": rule["ID"]})
             return
         if attempt > 1:
             time.sleep(1.0)
         others = [other for other in rules if other.get("ID") != rule["ID"]]
-        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [*others, rule]})
+        beside = {key: value for key, value in found.items() if key == _SMALLEST_TRANSITION}
+        s3.put_bucket_lifecycle_configuration(
+            Bucket=bucket, LifecycleConfiguration={"Rules": [*others, rule]}, **beside
+        )
     raise ProvisionError(
         f"the lifecycle rule of {bucket} is overwritten again and again; does something else manage it?"
     )
 
 
-def _lifecycle_rules(s3: Any, bucket: str) -> list[dict[str, Any]]:
+def _lifecycle(s3: Any, bucket: str) -> dict[str, Any]:
     try:
-        return list(s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"])
+        return dict(s3.get_bucket_lifecycle_configuration(Bucket=bucket))
     except botocore.exceptions.ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchLifecycleConfiguration":
-            return []
+            return {}
         raise

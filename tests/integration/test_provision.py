@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from cortex_async import boto, provision
+from cortex_async.config import ApiConfig
 from support.processes import Emulator
 from support.stack import Stack
 
@@ -87,6 +89,36 @@ def test_keeps_the_lifecycle_rules_of_others(make_stack: MakeStack, bucket: str)
     found = {rule["ID"]: rule["Filter"]["Prefix"] for rule in rules(one, bucket)}
     assert sorted(found.values()) == sorted(["logs/", f"test/{one.name}/", f"test/{other.name}/"])
     assert theirs in rules(one, bucket)
+
+
+def test_keeps_the_smallest_size_of_a_transition(
+    make_stack: MakeStack, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is beside the rules, in a header that the emulator forgets: the client plays its part."""
+    stack = make_stack({"storage": {"bucket": bucket}})
+    theirs = {"ID": "logs", "Filter": {"Prefix": "logs/"}, "Status": "Enabled", "Expiration": {"Days": 30}}
+    stack.emulator.client("s3").put_bucket_lifecycle_configuration(
+        Bucket=bucket, LifecycleConfiguration={"Rules": [theirs]}
+    )
+    size = "varies_by_storage_class"
+    sent: list[str | None] = []
+
+    def remember(params: dict[str, Any], **_: Any) -> None:
+        sent.append(params["headers"].get("x-amz-transition-default-minimum-object-size"))
+
+    def client(api: ApiConfig, service: str) -> Any:
+        made = boto.client(api, service)
+        events = made.meta.events
+        events.register(
+            "after-call.s3.GetBucketLifecycleConfiguration",
+            lambda parsed, **_: parsed.update(TransitionDefaultMinimumObjectSize=size),
+        )
+        events.register("before-call.s3.PutBucketLifecycleConfiguration", remember)
+        return made
+
+    monkeypatch.setattr(provision, "client", client)
+    stack.provision()
+    assert sent == [size]
 
 
 def test_leaves_a_queue_of_others_alone(make_stack: MakeStack, bucket: str) -> None:
