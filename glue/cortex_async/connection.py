@@ -66,6 +66,17 @@ class Connection(web.RequestHandler):
         response.force_close()
         return response
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the response; what aiohttp raises becomes a document: no such path, another method, an Expect."""
+        if isinstance(resp, web.HTTPException):
+            code = resp.reason.lower().replace(" ", "_")
+            allow = {"Allow": resp.headers["Allow"]} if "Allow" in resp.headers else None
+            reason = (resp.text or "").removeprefix(f"{resp.status}: ")
+            resp = error_document(resp.status, code, f"{request.method} {request.path}: {reason}", allow)
+        return await super().finish_response(request, resp, start_time)
+
     def _waits_for_head(self) -> bool:
         return self._waiter is not None and not self._waiter.done()
 

@@ -158,6 +158,10 @@ async def test_expect_within_the_limit_is_answered_100_and_then_200(stack: Stack
 async def test_other_expectation_is_answered_417(stack: Stack, leaves_nothing: None) -> None:
     answer = await raw.exchange(stack.gateway_port, post(stack, "Content-Length: 5", "Expect: tea"), b"hello")
     assert (answer.status, answer.error) == (417, "expectation_failed")
+    for line in ("GET /healthz", f"GET /{stack.name}/no-id", f"GET /{stack.name}", "GET /no/such/path"):
+        head = f"{line} HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n".encode()
+        answer = await raw.exchange(stack.gateway_port, head)
+        assert (answer.status, answer.error) == (417, "expectation_failed"), line
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Answers of S3 that break, or tell of a passing failure in an unusual way, from a server that does so."""
+"""Answers of S3 and SQS that break, or tell of a passing failure in an unusual way, from a server that does so."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -9,10 +9,13 @@ from aiohttp import web
 
 from cortex_async.aws.http import AwsSession
 from cortex_async.aws.s3 import S3, Upload
+from cortex_async.aws.sqs import Sqs
 from cortex_async.config import AwsConfig, parse
 from cortex_async.errors import AwsUnavailable, ObjectMissing
 from cortex_async.gateway import result as gateway_result
+from cortex_async.gateway import submit as gateway_submit
 from cortex_async.gateway.app import Gateway
+from cortex_async.queue import Queue
 from cortex_async.request_id import RequestIds
 from cortex_async.server import listening
 from cortex_async.store import Store
@@ -20,6 +23,7 @@ from support.api_document import api_document
 from support.processes import free_port
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ServeAws = Callable[[Handler], Awaitable[AwsSession]]
 Serve = Callable[[Handler], Awaitable[S3]]
 RESULT = b'"' + b"x" * 200_000 + b'"'
 API = api_document({"name": "api", "gateway": {"endpoint": "/api", "maxPayloadMiB": 1}})
@@ -31,14 +35,14 @@ METADATA = {
 
 
 @pytest_asyncio.fixture
-async def serve(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serve]:
-    """Start a server that answers every call as told, and give a bucket on it."""
+async def serve_aws(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServeAws]:
+    """Start a server that answers every call as told, in the place of AWS."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     runners: list[web.AppRunner] = []
     sessions: list[AwsSession] = []
 
-    async def start(handler: Handler) -> S3:
+    async def start(handler: Handler) -> AwsSession:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handler)
         runner = web.AppRunner(app, access_log=None)
@@ -48,13 +52,23 @@ async def serve(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serve]:
         await web.TCPSite(runner, "127.0.0.1", port).start()
         session = AwsSession(AwsConfig("us-west-2", f"http://127.0.0.1:{port}"))
         sessions.append(session)
-        return S3(session, "bucket")
+        return session
 
     yield start
     for session in sessions:
         await session.http.close()
     for runner in runners:
         await runner.cleanup()
+
+
+@pytest.fixture
+def serve(serve_aws: ServeAws) -> Serve:
+    """The same, and give a bucket on it."""
+
+    async def start(handler: Handler) -> S3:
+        return S3(await serve_aws(handler), "bucket")
+
+    return start
 
 
 def breaking(after: int) -> Handler:
@@ -164,3 +178,40 @@ async def test_completion_whose_answer_was_lost_counts_as_done(serve: Serve) -> 
 
     await Upload(await serve(handler), "key", "upload").complete(10)
     assert seen == ["POST", "HEAD"]
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        (5, "it is not known whether the request was accepted; submitting it again may run it twice"),
+        (500_000, "nothing was accepted, try again"),  # the bucket answers first
+    ],
+)
+async def test_503_of_a_submission_says_whether_it_may_have_been_accepted(
+    serve_aws: ServeAws, monkeypatch: pytest.MonkeyPatch, size: int, told: str
+) -> None:
+    monkeypatch.setattr(gateway_submit, "PATIENCE_SECONDS", 0.3)
+    taken: list[str] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        if request.method == "PUT":
+            return web.Response(status=503)
+        taken.append(request.headers["X-Amz-Target"])
+        assert request.transport is not None
+        request.transport.abort()  # the messages are taken, and the answer is lost
+        return web.Response()
+
+    config = parse(API)
+    session = await serve_aws(handler)
+    gateway = Gateway(config, Store(S3(session, "bucket"), "prefix", config.name), 60)
+    gateway.queue = Queue(Sqs(session), "http://sqs/queue", 60)
+    port = free_port()
+    async with listening(gateway.application(), port), aiohttp.ClientSession() as http:
+        url = f"http://127.0.0.1:{port}{config.gateway.endpoint}"
+        async with http.post(url, data=bytes(size)) as response:
+            assert (response.status, response.headers["Retry-After"]) == (503, "5")
+            error = (await response.json())["error"]
+    assert error["code"] == "unavailable"
+    assert error["message"].endswith(told)
+    assert set(taken) == ({"AmazonSQS.SendMessageBatch"} if size == 5 else set())

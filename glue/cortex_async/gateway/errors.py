@@ -31,13 +31,9 @@ async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except Rejected as error:
         return error_document(error.status, error.code, str(error))
-    except web.HTTPException as error:
-        code = error.reason.lower().replace(" ", "_")
-        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return error_document(error.status, code, f"{request.method} {request.path}: {error.reason}", allow)
     except AwsUnavailable as error:
         log.warning("a call failed", extra={"reason": str(error)})
-        message = "the queue or the bucket cannot be reached; nothing was accepted, try again"
+        message = f"the queue or the bucket cannot be reached; {_accepted(error)}"
         return error_document(503, "unavailable", message, {"Retry-After": _RETRY_AFTER_SECONDS})
     except AwsRefused as error:
         log.error("a call failed; it will fail again until this is mended", extra={"reason": str(error)})
@@ -45,3 +41,10 @@ async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     except (aiohttp.ClientError, web.RequestPayloadError, ConnectionError) as error:
         log.info("a client went away", extra={"reason": type(error).__name__})
         return error_document(400, "incomplete_body", "the body ended before its announced length")
+
+
+def _accepted(error: AwsUnavailable) -> str:
+    """Say what became of a submission: the queue may have taken it, and only the answer been lost."""
+    if error.operation == "SendMessageBatch":
+        return "it is not known whether the request was accepted; submitting it again may run it twice"
+    return "nothing was accepted, try again"
