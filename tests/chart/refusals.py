@@ -146,6 +146,7 @@ PLATFORM = [
     _key("queue.deleteOnUninstall", True, queue={"url": "https://sqs.internal/1/q"}),
     _key("terminationGracePeriodSeconds", 309, pod={"request_timeout": "5m"}),
     _key("gateway.autoscaling.maxReplicas", 1),
+    _key("gateway.maxPayloadMiB", 50_001),
     ("a request above its limit", minimal(dispatcher={"resources": {"limits": {"memory": "99Mi"}}}), "dispatcher.resources.requests.memory"),
     ("a variable twice", minimal(extraEnv=[{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]), "extraEnv.1.name"),
     ("a variable that a container has", one_container(env={"A": "1"}) | {"extraEnv": [{"name": "A", "value": "2"}]}, "extraEnv.0.name"),

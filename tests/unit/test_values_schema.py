@@ -10,6 +10,8 @@ import pytest
 import yaml
 from jsonschema.validators import Draft7Validator
 
+from cortex_async.aws.s3 import PART_BYTES
+
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "values.schema.json").read_text())
 EXAMPLES = sorted([*ROOT.glob("values/*.yaml"), *ROOT.glob("values/*/values.yaml")])
@@ -74,6 +76,13 @@ def test_the_schema_passes_its_metaschema() -> None:
 def test_fields_are_found_at_every_depth() -> None:
     assert {"name", "pod.containers[].readiness_probe.http_get.port", "extraVolumes[].csi.driver"} <= FIELDS.keys()
     assert len(FIELDS) > 300
+
+
+def test_largest_payload_is_what_the_parts_of_an_upload_hold() -> None:
+    api = json.loads((ROOT / "schemas" / "api.schema.json").read_text())
+    told = api["properties"]["gateway"]["properties"]["maxPayloadMiB"]["maximum"]
+    assert told * 2**20 == 10_000 * PART_BYTES  # S3 numbers them from 1 to 10,000
+    assert FIELDS["gateway.maxPayloadMiB"].schema["maximum"] == told
 
 
 def test_every_field_has_a_title_and_a_description() -> None:

@@ -12,8 +12,9 @@ from cortex_async.aws.endpoints import aws_endpoint
 from cortex_async.aws.http import Answer, AwsSession, Call, Service
 from cortex_async.errors import AwsError, AwsRefused, AwsUnavailable
 
-PART_BYTES = 5 * 1024 * 1024  # the smallest that S3 takes for a part that is not the last
-MAX_PARTS = 10_000
+# The smallest that S3 takes for a part that is not the last. Of 10,000 parts, the most that it takes, follows the
+# maximum of gateway.maxPayloadMiB.
+PART_BYTES = 5 * 1024 * 1024
 META = "x-amz-meta-"
 
 
