@@ -3,7 +3,8 @@
 A dead letter is a request that was given up: its pod was killed, or could not be reached, at each of its attempts.
 Its client sees it as failed. `redrive` makes it as if it had just been submitted, under the same id: the failed
 result and the sign of its attempts are removed first, since a result is written once and attempts are counted. A
-request that completed after all is dropped instead. A payload in the bucket is kept for a dead letter, until the
+request that completed after all is dropped instead. One that is older than results are kept is sent as well, but
+answered 404 until it runs, and the command says so. A payload in the bucket is kept for a dead letter, until the
 bucket's lifecycle rule removes it.
 
 Messages are moved by receiving, sending and deleting them, not by SQS's message move task: it would move also what
@@ -35,6 +36,7 @@ from cortex_async.values import find_chart
 _HIDDEN_SECONDS = 300  # from others, while this command looks at it
 _EMPTY_RECEIVES = 2  # in a row, until the queue counts as empty: SQS does not promise to find all at once
 _BATCH = 10
+_SECONDS_A_DAY = 86_400
 
 
 class DeadLettersError(CortexError):
@@ -90,6 +92,7 @@ class DeadLetters:
         self._sqs = sqs
         self._s3 = s3
         self._ids = RequestIds(api.cluster_name, api.name)
+        self.retention_days = api.storage.retention_days
         self.url = sqs.get_queue_url(QueueName=api.queue.dead_letter_name)["QueueUrl"]
 
     def receive(self) -> Iterator[list[DeadLetter]]:
@@ -132,6 +135,10 @@ class DeadLetters:
                 raise
             return "no result"
         return str(found["Metadata"]["status"])
+
+    def is_found_while_waiting(self, request_id: str) -> bool:
+        """Whether GET knows the request before it runs: by its id, which must not be older than the retention."""
+        return self._ids.is_current(request_id, self.retention_days * _SECONDS_A_DAY)
 
     def drop(self, letter: DeadLetter, request_id: str) -> None:
         """Remove the message and the payload of a request that needs neither any more."""
@@ -214,6 +221,10 @@ def _redrive(letters: DeadLetters, wanted: frozenset[str]) -> int:
                 sent.add(request_id)
     letters.release(kept)
     print(f"{len(sent)} sent again, {len(dropped)} dropped because completed, {len(kept)} left")
+    for request_id in sorted(sent):
+        if not letters.is_found_while_waiting(request_id):
+            older = f"{request_id} is older than the {letters.retention_days} days of storage.retentionDays"
+            print(f"{older}: GET answers 404 until it runs")
     missing = wanted - sent - dropped
     for request_id in sorted(missing):
         print(f"{request_id} is not among the dead letters", file=sys.stderr)

@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,9 +37,11 @@ def run(stack: Stack, *words: str) -> int:
     return cli.main(["dead-letters", *words, "--config", str(stack.config_file)])
 
 
-def give_up(stack: Stack, payload: bytes = b"secret", status: Status | None = Status.FAILED) -> str:
+def give_up(
+    stack: Stack, payload: bytes = b"secret", status: Status | None = Status.FAILED, age_days: float = 0
+) -> str:
     """Put a dead letter where a dispatcher would, with the result it would have left."""
-    request_id = RequestIds("test", stack.name).issue()
+    request_id = RequestIds("test", stack.name).issue(time.time() - age_days * 86_400)
     body = Message(request_id, (("X-Token", "secret"),), "", payload, len(payload)).encode()
     send(stack, body)
     if status is not None:
@@ -133,6 +136,19 @@ def test_redrive_drops_a_request_that_completed_after_all(
     assert (stack.dead_letters(), stack.queue_depth()) == (0, (0, 0))
     assert f"{request_id}/result" in stack.objects()
     assert f"{request_id}/payload" not in stack.objects()
+
+
+def test_redrive_says_that_a_request_older_than_results_are_kept_is_not_found_until_it_runs(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = stack.document["storage"]["retentionDays"]
+    old = give_up(stack, age_days=days + 1)
+    give_up(stack, age_days=days - 1)
+    assert run(stack, "redrive") == 0
+    count, *told = capsys.readouterr().out.splitlines()
+    assert count == "2 sent again, 0 dropped because completed, 0 left"
+    assert told == [f"{old} is older than the {days} days of storage.retentionDays: GET answers 404 until it runs"]
+    assert stack.queue_depth() == (2, 0)
 
 
 def test_redrive_of_one_request_leaves_the_others(stack: Stack) -> None:
