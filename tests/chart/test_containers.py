@@ -43,6 +43,16 @@ def test_command_args_and_env_reach_the_container_as_they_are(helm: Helm) -> Non
     assert environment(each) | env == environment(each)
 
 
+def test_variables_of_a_container_may_refer_to_those_of_the_api(helm: Helm) -> None:
+    """Kubernetes resolves $(NAME) only to what comes before."""
+    extra = [{"name": "HOST", "value": "db"}]
+    env = {"A_URL": "http://$(HOST):$(CORTEX_PORT)"}
+    each = user_container(helm.template(one_container(env=env) | {"extraEnv": extra}))
+    names = [variable["name"] for variable in each["env"]]
+    assert names[0] == "CORTEX_PORT"
+    assert names[-2:] == ["HOST", "A_URL"]
+
+
 @pytest.mark.parametrize("value", [None, []])
 def test_without_command_and_args_the_image_has_its_own(helm4: Helm, value: Any) -> None:
     each = user_container(helm4.template(one_container(command=value, args=value)))

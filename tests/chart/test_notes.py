@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chart.helm_cli import Helm, at, merged, minimal
+from chart.objects import pods
 
 WARNING = "WARNING: emulator.enabled is for a first try"
 
@@ -18,6 +19,18 @@ def test_notes_show_the_url_a_curl_line_and_what_to_do_next(helm4: Helm) -> None
         "curl", "-d", '{"it\'s": "$5"}', "-H", "Content-Type: application/json", "http://localhost:8888/hello",
     ]  # fmt: skip
     assert "helm test hello -n default" in notes
+
+
+def test_command_for_the_logs_selects_the_pods_of_the_api_alone(helm4: Helm) -> None:
+    """The gateway's pods, and those of the Jobs, bear the name of the API too, but have no dispatcher."""
+    words = next(line.split() for line in helm4.notes(minimal()).splitlines() if " logs " in line)
+    selector = dict(pair.split("=") for pair in words[words.index("-l") + 1].split(","))
+    selected = {
+        each["metadata"]["name"]
+        for each, pod in pods(helm4.template(minimal()))
+        if selector.items() <= pod["metadata"].get("labels", {}).items()
+    }
+    assert selected == {"api-hello"}
 
 
 @pytest.mark.parametrize(

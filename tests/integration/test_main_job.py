@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import socket
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
@@ -81,3 +82,13 @@ async def test_nothing_is_left_but_the_result(own_api: Client) -> None:
     assert own_api.stack.objects() == [f"{request_id}/result"]
     assert own_api.stack.queue_depth() == (0, 0)
     assert own_api.stack.dead_letters() == 0
+
+
+async def test_gateway_and_dispatcher_listen_on_ipv6_too(api: Client) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"no IPv6 loopback: {error}")
+    for port in (api.stack.gateway_port, api.stack.admin_port):
+        async with api.http.get(f"http://[::1]:{port}/readyz") as response:
+            assert (response.status, (await response.json())["ready"]) == (200, True)
