@@ -6,16 +6,31 @@ over S3's partitions. Status is not stored, it follows from which of these objec
 
 import asyncio
 import enum
-from collections.abc import AsyncIterator, Mapping
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 
 from cortex_async.aws.retry import delay_seconds
-from cortex_async.aws.s3 import META, PART_BYTES, S3
+from cortex_async.aws.s3 import META, PART_BYTES, S3, Upload
 from cortex_async.errors import AwsUnavailable, ObjectMissing
+
+T = TypeVar("T")
+
+
+class Insist(Protocol):
+    """Does a step, and may do it again when AWS refuses it."""
+
+    async def __call__(self, step: Callable[[], Awaitable[T]], /) -> T:
+        """Return what the step returns."""
+        ...
+
+
+async def _once(step: Callable[[], Awaitable[T]]) -> T:
+    return await step()
 
 
 class Status(enum.StrEnum):
@@ -105,11 +120,14 @@ class Store:
         await self._s3.put(self._key(request_id, "result"), result, ending.as_headers(), patience, once=True)
 
     async def put_large_result(
-        self, request_id: str, pieces: AsyncIterator[bytes], ending: Ending, patience: float | None
+        self, request_id: str, pieces: AsyncIterator[bytes], ending: Ending, insist: Insist
     ) -> None:
-        """Like `put_result`, as the result arrives; raises also what `pieces` raises, and stores nothing then."""
+        """Like `put_result`, as the result arrives; raises also what `pieces` raises, and stores nothing then.
+
+        `insist` does each step: it cannot be begun anew, for the pieces come once.
+        """
         key = self._key(request_id, "result")
-        await self._put_stream(key, pieces, ending.as_headers(), patience, once=True)
+        await self._put_stream(key, pieces, ending.as_headers(), None, once=True, insist=insist)
 
     async def has_result(self, request_id: str, patience: float | None) -> bool:
         """Whether there is a result."""
@@ -142,27 +160,29 @@ class Store:
         patience: float | None,
         *,
         once: bool,
+        insist: Insist = _once,
     ) -> int:
         """One PutObject when all fits into a part, else a multipart upload: any size costs one part of memory."""
         part = bytearray()
         size = 0
-        upload = None
+        upload: Upload | None = None
         try:
             async for piece in pieces:
                 part += piece
                 size += len(piece)
                 while len(part) >= PART_BYTES:
-                    upload = upload or await self._s3.begin_upload(key, headers, patience)
+                    if upload is None:
+                        upload = await insist(functools.partial(self._s3.begin_upload, key, headers, patience))
                     with memoryview(part) as view:
                         full = bytes(view[:PART_BYTES])
                     del part[:PART_BYTES]
-                    await upload.add(full, patience)
+                    await insist(functools.partial(upload.add, full, patience))
             if upload is None:
-                await self._s3.put(key, bytes(part), headers, patience, once=once)
+                await insist(functools.partial(self._s3.put, key, bytes(part), headers, patience, once=once))
             else:
                 if part:
-                    await upload.add(bytes(part), patience)
-                await upload.complete(patience, once=once)
+                    await insist(functools.partial(upload.add, bytes(part), patience))
+                await insist(functools.partial(upload.complete, patience, once=once))
         except BaseException:
             if upload is not None:
                 await upload.abort(patience=5)

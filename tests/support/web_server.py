@@ -1,7 +1,8 @@
 """The container of the tests: answers as the query of each request asks, and tells what reached it.
 
-`status`, `sleep` (seconds), `answer` (the body, verbatim), `type` (its Content-Type), `fill` (bytes of a JSON
-string), `crash` (ends the process), `once` (do this only for the first attempt), `retry_after`.
+`status`, `sleep` (seconds), `answer` (the body, verbatim), `type` (its Content-Type), `head` (bytes of a header
+beside it), `fill` (bytes of a JSON string), `crash` (ends the process), `once` (do this only for the first
+attempt), `retry_after`.
 """
 
 import asyncio
@@ -38,9 +39,11 @@ async def answer(request: web.Request) -> web.StreamResponse:
     if "fill" in query:
         return await filled(request, int(query["fill"]))
     if "answer" in query or "type" in query:
-        return web.Response(
-            body=query.get("answer", "").encode(), headers={"Content-Type": query.get("type", "application/json")}
-        )
+        headers = {
+            "Content-Type": query.get("type", "application/json"),
+            "X-Head": "x" * int(query.get("head", 0)),
+        }
+        return web.Response(body=query.get("answer", "").encode(), headers=headers)
     return web.json_response(
         {
             "sha256": digest.hexdigest(),

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -78,11 +79,11 @@ class Exchange:
         except ObjectMissing:
             return Reply(outcome.on_missing_payload())
         try:
-            async with (
-                asyncio.timeout(self._timeout_seconds),
-                self._target.post(held.message, payload) as response,
-            ):
-                return await self._read(held, response)
+            async with asyncio.timeout(self._timeout_seconds) as timer:
+                if not isinstance(payload, bytes):
+                    payload = _fetched_off_the_clock(payload, timer)
+                async with self._target.post(held.message, payload) as response:
+                    return await self._read(held, response, timer)
         except aiohttp.ConnectionTimeoutError:  # a TimeoutError too
             raise
         except TimeoutError:
@@ -93,6 +94,8 @@ class Exchange:
         message = held.message
         if message.payload is not None:
             return message.payload
+        if message.size == 0:  # only its headers were too large for the message
+            return b""
 
         async def begin() -> AsyncIterator[bytes]:
             pieces = self._store.payload(message.id, message.size, None)
@@ -100,7 +103,7 @@ class Exchange:
 
         return await keep_trying(begin)
 
-    async def _read(self, held: Held, response: aiohttp.ClientResponse) -> Reply:
+    async def _read(self, held: Held, response: aiohttp.ClientResponse, timer: asyncio.Timeout) -> Reply:
         decision = outcome.on_response(
             response.status,
             response.headers.get("Content-Type", ""),
@@ -120,7 +123,8 @@ class Exchange:
             if len(result) < PART_BYTES:
                 return Reply(decision, result)
             ending = Ending(Status.COMPLETED, held.attempt, datetime.now(UTC))
-            await self._store.put_large_result(held.message.id, _chain(result, pieces), ending, None)
+            pieces = _used_off_the_clock(_chain(result, pieces), timer)
+            await self._store.put_large_result(held.message.id, pieces, ending, keep_trying)
         except InvalidJson as error:
             return Reply(outcome.on_invalid_json(str(error)), None, response.status)
         except ObjectExists:
@@ -156,6 +160,39 @@ async def _chain(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[by
     yield first
     async for piece in pieces:
         yield piece
+
+
+async def _fetched_off_the_clock(pieces: AsyncIterator[bytes], timer: asyncio.Timeout) -> AsyncIterator[bytes]:
+    """Pass the pieces on; waiting for one is not the container's time."""
+    while True:
+        left = _stop(timer)
+        piece = await anext(pieces, None)
+        _go_on(timer, left)
+        if piece is None:
+            return
+        yield piece
+
+
+async def _used_off_the_clock(pieces: AsyncIterator[bytes], timer: asyncio.Timeout) -> AsyncIterator[bytes]:
+    """Pass the pieces on; what is done with one is not the container's time, nor what is done after the last."""
+    async for piece in pieces:
+        left = _stop(timer)
+        yield piece
+        _go_on(timer, left)
+    _stop(timer)
+
+
+def _stop(timer: asyncio.Timeout) -> float:
+    """Stop the clock; return the seconds that are left."""
+    when = timer.when()
+    with suppress(RuntimeError):  # it is too late
+        timer.reschedule(None)
+    return 0.0 if when is None else when - asyncio.get_running_loop().time()
+
+
+def _go_on(timer: asyncio.Timeout, left: float) -> None:
+    with suppress(RuntimeError):
+        timer.reschedule(asyncio.get_running_loop().time() + left)
 
 
 async def _excerpt(response: aiohttp.ClientResponse) -> str:

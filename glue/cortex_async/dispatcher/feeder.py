@@ -46,7 +46,7 @@ class Feeder:
         )
         exchange = Exchange(config, store, target, readiness)
         self._worker = Worker(config, store, self._hand, dead_letters, exchange, self._receiver.slot_freed)
-        self._queue = queue
+        self._readiness = readiness
         self._work: dict[asyncio.Task[None], Held] = {}
         self._draining = False
 
@@ -95,7 +95,9 @@ class Feeder:
         if held is None:
             log.info("a request was delivered again while in hand", extra={"id": message.id})
             return
-        work = self._give_back(held) if self._draining else self._worker.process(held)
+        # a long poll may bring something after the container has ceased to be ready
+        wanted = self._readiness.is_ready and not self._draining
+        work = self._worker.process(held) if wanted else self._give_back(held)
         task = asyncio.create_task(work)
         self._work[task] = held
         task.add_done_callback(self._ended)

@@ -19,7 +19,8 @@ class Held:
     """One request in hand.
 
     `receive_count` is SQS's, `attempt` counts how often the request was brought to the web server, this time
-    included. `receipts` maps message ids to receipt handles (a duplicate adds one).
+    included. `receipts` maps message ids to receipt handles (a duplicate adds one). `marked` is whether the sign
+    of this attempt is in the bucket, `marking` the task that puts it there.
     """
 
     message: Message
@@ -27,6 +28,7 @@ class Held:
     receipts: dict[str, str]
     attempt: int = 1
     marked: bool = False
+    marking: asyncio.Task[None] | None = None
     since: float = field(default_factory=time.monotonic)
     in_container: bool = True
 
@@ -73,19 +75,34 @@ class Hand:
         await self._each(held, "delete", 0, None)
 
     async def heartbeat(self) -> None:
-        """Extend the visibility of all in hand, three times in a visibility timeout; runs until cancelled."""
+        """Extend the visibility of all in hand, three times in a visibility timeout; runs until cancelled.
+
+        At fixed times: one that SQS keeps waiting is given up when the next is due.
+        """
+        loop = asyncio.get_running_loop()
+        due = loop.time()
         while True:
-            await asyncio.sleep(self._interval)
+            due = max(due + self._interval, loop.time())
+            await asyncio.sleep(due - loop.time())
             await asyncio.gather(*[self._each(held, "extend", 0, self._interval) for held in self])
 
     async def _each(self, held: Held, what: str, delay_seconds: int, patience: float | None) -> None:
-        for handle in list(held.receipts.values()):
-            try:
-                if what == "extend":
-                    await self._queue.extend(handle, patience)
-                elif what == "release":
-                    await self._queue.release(handle, delay_seconds, patience)
-                else:
-                    await self._queue.delete(handle, patience)
-            except AwsError as error:  # the message comes back by itself when its visibility timeout ends
-                log.warning("could not %s a message", what, extra={"id": held.message.id, "reason": str(error)})
+        changes = [self._change(held, handle, what, delay_seconds, patience) for handle in held.receipts.values()]
+        if len(changes) == 1:  # nearly always, and cheaper
+            await changes[0]
+        else:
+            await asyncio.gather(*changes)
+
+    async def _change(
+        self, held: Held, handle: str, what: str, delay_seconds: int, patience: float | None
+    ) -> None:
+        try:
+            if what == "extend":
+                await self._queue.extend(handle, patience)
+            elif what == "release":
+                await self._queue.release(handle, delay_seconds, patience)
+            else:
+                await self._queue.delete(handle, patience)
+        except Exception as error:  # the message comes back by itself when its visibility timeout ends
+            facts = {"id": held.message.id, "reason": str(error)}
+            log.warning("could not %s a message", what, extra=facts, exc_info=not isinstance(error, AwsError))

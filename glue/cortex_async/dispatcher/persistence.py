@@ -10,7 +10,7 @@ from cortex_async.errors import AwsRefused, ObjectExists, ObjectMissing
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_PAUSE_SECONDS = 20.0
+_LONGEST_PAUSE_SECONDS = 20.0
 
 
 async def keep_trying(operation: Callable[[], Awaitable[T]]) -> T:
@@ -18,13 +18,13 @@ async def keep_trying(operation: Callable[[], Awaitable[T]]) -> T:
 
     ObjectMissing and ObjectExists are answers, not refusals, and are raised.
     """
+    pause = 1.0
     while True:
         try:
             return await operation()
         except (ObjectMissing, ObjectExists):
             raise
         except AwsRefused as error:
-            log.error(
-                "AWS refuses a call; it is tried again", extra={"reason": str(error), "seconds": _PAUSE_SECONDS}
-            )
-            await asyncio.sleep(_PAUSE_SECONDS)
+            log.error("AWS refuses a call; it is tried again", extra={"reason": str(error), "seconds": pause})
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -88,9 +88,10 @@ class Receiver:
     async def _receive(self, count: int) -> None:
         try:
             messages = await self._queue.receive(count, self._wait_seconds)
-        except AwsError as error:
+        except Exception as error:  # what is no AwsError is a defect, which must not end the receiving
             self._failures += 1
-            log.warning("could not receive", extra={"reason": str(error), "failures": self._failures})
+            facts = {"reason": str(error), "failures": self._failures}
+            log.warning("could not receive", extra=facts, exc_info=not isinstance(error, AwsError))
             return
         self._failures = 0
         self._queue_is_full = len(messages) == count

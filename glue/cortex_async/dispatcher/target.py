@@ -12,6 +12,7 @@ from cortex_async.message import Message
 # A server that closes idle connections (some after 2 s) must not do so just as the next request is sent: it
 # could not be told from a request that was taken and lost.
 _KEEPALIVE_SECONDS = 1.0
+_LONGEST_HEADER = 1_048_576  # bytes; aiohttp's 8190 would take a good response for a broken one
 
 
 class Target:
@@ -22,6 +23,8 @@ class Target:
         self.http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         )

@@ -84,16 +84,19 @@ class Worker:
 
     async def give_back(self, held: Held, seconds: float) -> None:
         """Give an unfinished request back on shutdown: the attempt that was cut short does not count."""
-        if held.marked:
+        unsure = False
+        if held.marking is not None:
+            unsure = bool((await asyncio.wait({held.marking}, timeout=seconds / 4))[1])
+            held.marking.cancel()
+        if held.marked or unsure:
             held.attempt -= 1
-            await self._try_to_mark(held, seconds / 2)
+            await self._try_to_mark(held, seconds / 4)
         await self._hand.release(held, 0, seconds / 2)
 
     async def _finish(self, held: Held, reply: Reply) -> str:
         decision = reply.decision
         if decision.action is Action.RETRY:
-            if not held.marked:
-                await keep_trying(lambda: self._mark(held, None))
+            await self._leave_sign(held)
             await self._hand.release(held, decision.delay_seconds, self._patience)
             return f"retried in {decision.delay_seconds} s"
         if decision.action is Action.COMPLETE:
@@ -102,10 +105,20 @@ class Worker:
             return await self._clean_up(held, "completed")
         attempts = held.attempt - 1 if decision.code == "attempts_exhausted" else held.attempt
         failure = Failure(decision.code, decision.message, attempts, reply.status_code, reply.body)
-        await self._put(held, failure.encode(), Status.FAILED)
         if decision.dead_letter:
+            if decision.code != "attempts_exhausted":  # which is none
+                await self._leave_sign(held)
+            # before the result: once there is one, nobody would miss the letter
             await keep_trying(lambda: self._dead_letters.send(held.message.id, held.message.encode(), None))
+        await self._put(held, failure.encode(), Status.FAILED)
         return await self._clean_up(held, f"failed: {decision.code}", keep_payload=decision.dead_letter)
+
+    async def _leave_sign(self, held: Held) -> None:
+        """Make sure that this attempt counts, should the message come back."""
+        if held.marking is not None:
+            await held.marking
+        if not held.marked:
+            await keep_trying(lambda: self._mark(held, None))
 
     async def _put(self, held: Held, result: bytes, status: Status) -> None:
         ending = Ending(status, held.attempt, datetime.now(UTC))
@@ -132,9 +145,9 @@ class Worker:
 
     def _start_marking(self, held: Held) -> None:
         if not held.marked:
-            task = asyncio.create_task(self._try_to_mark(held, self._patience))
-            self._marking.add(task)
-            task.add_done_callback(self._marking.discard)
+            held.marking = asyncio.create_task(self._try_to_mark(held, self._patience))
+            self._marking.add(held.marking)
+            held.marking.add_done_callback(self._marking.discard)
 
     async def _try_to_mark(self, held: Held, patience: float) -> None:
         try:
@@ -145,5 +158,5 @@ class Worker:
             )
 
     async def _mark(self, held: Held, patience: float | None) -> None:
-        held.marked = True
         await self._store.mark_in_progress(held.message.id, held.attempt, patience)
+        held.marked = True

@@ -1,0 +1,126 @@
+"""What the dispatcher tells S3 and SQS of a request in hand, when they are slow or refuse."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from cortex_async.aws.sqs import Received
+from cortex_async.config import parse
+from cortex_async.dispatcher.exchange import Exchange, Reply
+from cortex_async.dispatcher.hand import Hand, Held
+from cortex_async.dispatcher.outcome import Attempts, NoAnswer, on_no_answer
+from cortex_async.dispatcher.worker import Worker
+from cortex_async.errors import AwsUnavailable
+from cortex_async.message import Message
+from cortex_async.queue import Queue
+from cortex_async.store import Store
+from support.api_document import api_document
+
+
+class FakeQueue:
+    def __init__(self, extend: Callable[[float], Any] | None = None) -> None:
+        self.released = 0
+        self._extend = extend
+
+    async def release(self, handle: str, delay_seconds: int, patience: float | None) -> None:
+        self.released += 1
+
+    async def extend(self, handle: str, patience: float) -> None:
+        assert self._extend is not None
+        await self._extend(patience)
+
+
+class FakeStore:
+    """Puts the sign of an attempt after each of `delays` in turn; fails while `failures` are left."""
+
+    def __init__(self, delays: list[float], failures: int = 0) -> None:
+        self.delays = delays
+        self.failures = failures
+        self.signs: list[int] = []
+
+    async def mark_in_progress(self, request_id: str, attempt: int, patience: float | None) -> None:
+        await asyncio.sleep(self.delays.pop(0))
+        if self.failures:
+            self.failures -= 1
+            raise AwsUnavailable("PutObject", "503")
+        self.signs.append(attempt)
+
+
+class FakeExchange:
+    """The connection breaks after some seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def attempts(self, held: Held) -> Attempts:
+        return Attempts(held.attempt, 3)
+
+    async def run(self, held: Held) -> Reply:
+        await asyncio.sleep(self._seconds)
+        return Reply(on_no_answer(NoAnswer.BROKEN, self.attempts(held)))
+
+
+def in_hand(queue: FakeQueue, visibility_seconds: int = 60) -> tuple[Hand, Held]:
+    hand = Hand(cast(Queue, queue), visibility_seconds)
+    held = hand.take(Message("id", (), "", b"", 0), Received("message", "receipt", "", 1))
+    assert held is not None
+    return hand, held
+
+
+def worker(hand: Hand, store: FakeStore, exchange: FakeExchange) -> Worker:
+    parts: tuple[Any, ...] = (store, hand, None, exchange)
+    return Worker(
+        parse(api_document()), cast(Store, parts[0]), hand, parts[2], cast(Exchange, exchange), lambda: None
+    )
+
+
+async def test_a_sign_that_could_not_be_left_is_left_before_the_request_is_given_back() -> None:
+    queue = FakeQueue()
+    hand, held = in_hand(queue)
+    store = FakeStore([0.1, 0], failures=1)
+    await worker(hand, store, FakeExchange(0.3)).process(held)
+    assert (store.signs, queue.released) == ([1], 1)
+
+
+async def test_a_late_sign_does_not_count_an_attempt_that_a_shutdown_cut_short() -> None:
+    queue = FakeQueue()
+    hand, held = in_hand(queue)
+    store = FakeStore([0.3, 0])
+    processing = worker(hand, store, FakeExchange(60))
+    task = asyncio.create_task(processing.process(held))
+    await asyncio.sleep(0.35)  # the first sign is on its way
+    task.cancel()
+    await asyncio.wait({task})
+    await processing.give_back(held, 4)
+    assert (store.signs, queue.released) == ([1, 0], 1)
+
+
+async def test_heartbeat_that_sqs_keeps_waiting_does_not_delay_the_next() -> None:
+    began: list[float] = []
+
+    async def silent(patience: float) -> None:
+        began.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(patience)
+        raise AwsUnavailable("ChangeMessageVisibilityBatch", "no answer")
+
+    hand, _ = in_hand(FakeQueue(silent), visibility_seconds=2)
+    beating = asyncio.create_task(hand.heartbeat())
+    await asyncio.sleep(2.3)
+    beating.cancel()
+    assert len(began) == 3
+
+
+async def test_a_defect_does_not_end_the_heartbeat() -> None:
+    calls = 0
+
+    async def broken(_: float) -> None:
+        nonlocal calls
+        calls += 1
+        raise RuntimeError("a defect")
+
+    hand, _ = in_hand(FakeQueue(broken), visibility_seconds=0.3)  # type: ignore[arg-type]
+    beating = asyncio.create_task(hand.heartbeat())
+    await asyncio.sleep(0.5)
+    assert not beating.done()
+    beating.cancel()
+    assert calls > 1
