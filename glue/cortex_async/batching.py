@@ -36,16 +36,18 @@ class Batcher(Generic[Item]):
     async def add(self, item: Item, patience: float | None) -> None:
         """Return once `item` was carried out, in one batch or another.
 
-        `patience` is in seconds (None: for ever). Raises AwsRefused when the service refuses the item, and
-        AwsUnavailable when the patience ends first.
+        `patience` is in seconds (None: for ever, 0: a single try). Raises AwsRefused when the service refuses
+        the item, and AwsUnavailable when the patience ends first, be it in line or in the middle of a call.
         """
         loop = asyncio.get_running_loop()
         give_up = None if patience is None else loop.time() + patience
         failures = 0
+        problem: AwsUnavailable | None = None
         while True:
             future: asyncio.Future[EntryFailure | None] = loop.create_future()
             self._waiting.append((item, future))
             self._schedule(loop)
+            timer = loop.call_at(give_up, self._give_up, future, problem) if give_up and patience else None
             try:
                 failure = await future
                 if failure is None:
@@ -56,11 +58,20 @@ class Batcher(Generic[Item]):
                 problem = AwsUnavailable(self._operation, reason)
             except AwsUnavailable as error:
                 problem = error
+            finally:
+                if timer is not None:
+                    timer.cancel()
             wait = delay_seconds(failures)
             failures += 1
             if give_up is not None and loop.time() + wait >= give_up:
                 raise problem
             await asyncio.sleep(wait)
+
+    def _give_up(self, future: asyncio.Future[EntryFailure | None], problem: AwsUnavailable | None) -> None:
+        if not future.done():
+            future.set_exception(problem or AwsUnavailable(self._operation, "no answer in time"))
+        while self._waiting and self._waiting[0][1].done():  # a call that hangs must not keep them in memory
+            self._waiting.popleft()
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._scheduled:  # not at once: what is added in the same turn of the loop goes together

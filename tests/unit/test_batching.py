@@ -111,3 +111,32 @@ async def test_who_gave_up_is_not_sent() -> None:
     calls.gate.set()
     await asyncio.gather(first, third)
     assert calls.batches == [[1], [3]]
+
+
+async def test_patience_ends_in_line_and_in_a_call() -> None:
+    calls = Calls()
+    batcher: Batcher[int] = Batcher("Op", calls)
+    in_call = asyncio.create_task(batcher.add(1, 0.1))
+    await settle()
+    in_line = asyncio.create_task(batcher.add(2, 0.1))
+    patient = asyncio.create_task(batcher.add(3, None))
+    single_try = asyncio.create_task(batcher.add(4, 0))
+    async with asyncio.timeout(2):
+        results = await asyncio.gather(in_call, in_line, return_exceptions=True)
+    assert [type(result) for result in results] == [AwsUnavailable] * 2
+    calls.gate.set()
+    await asyncio.gather(patient, single_try)
+    assert calls.batches == [[1], [3, 4]]
+
+
+async def test_last_failure_is_told_when_patience_ends() -> None:
+    calls = Calls()
+    calls.gate.set()
+    calls.failures = {1: [EntryFailure("Throttled", "slow down", sender_fault=False)]}
+    batcher: Batcher[int] = Batcher("Op", calls)
+    task = asyncio.create_task(batcher.add(1, 0.3))
+    await settle()
+    calls.gate.clear()
+    async with asyncio.timeout(2):
+        with pytest.raises(AwsUnavailable, match="slow down"):
+            await task

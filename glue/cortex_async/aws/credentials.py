@@ -1,50 +1,107 @@
 """Credentials, found where botocore finds them: environment, profile, IRSA, Pod Identity, instance."""
 
 import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from cortex_async.aws.signing import Keys
 from cortex_async.errors import CredentialsError
 
+_PAUSE_SECONDS = 10.0  # between refreshes while the keys are valid: botocore begins 15 minutes before they expire
+_PAUSE_WITHOUT_KEYS_SECONDS = 1.0  # between failures while callers wait: they must not flood STS with retries
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Keys that do not change any more, and until when they are valid (seconds since the epoch)."""
+
+    keys: Keys
+    expires_at: float
+    refresh_needed: Callable[[], bool]
+
 
 class Credentials:
-    """The current credentials; botocore's calls that go over the network run in a thread."""
+    """The current credentials.
+
+    What botocore does over the network runs in a thread, once at a time, and while the keys at hand are valid
+    nobody waits for it: a slow STS must not hold up the event loop, nor the calls.
+    """
 
     def __init__(self) -> None:
-        self._found: Any = None
-        self._lock = asyncio.Lock()
+        self._found: Any = None  # botocore's, which refreshes itself whenever it is asked: in the thread only
+        self._held: _Held | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._problem = ""  # why there are no keys
+        self._failed_at = -math.inf  # when the last refresh brought nothing new, by the loop's clock
 
-    async def current(self) -> Keys:
-        """Return credentials that have not expired; raises CredentialsError when there are none."""
-        found = self._found
-        if found is None or getattr(found, "refresh_needed", _never)():
-            async with self._lock:
-                found = self._found = await asyncio.to_thread(_load, self._found)
-        keys: Keys = found.get_frozen_credentials()
-        return keys
+    async def current(self, give_up: float | None = None) -> Keys:
+        """Return credentials that have not expired.
+
+        Raises CredentialsError when there are none, or not by `give_up` (by the loop's clock; None: no limit).
+        """
+        held = self._valid()
+        if held is None:
+            return await self._refreshed(give_up)
+        if held.refresh_needed():
+            self._begin_refresh(_PAUSE_SECONDS)
+        return held.keys
 
     def expired(self) -> None:
         """Say that AWS called the credentials expired: the next call looks them up anew."""
-        self._found = None
+        self._found = self._held = None
+
+    def _valid(self) -> _Held | None:
+        held = self._held
+        return held if held is not None and time.time() < held.expires_at else None
+
+    def _begin_refresh(self, pause: float) -> None:
+        if self._refreshing is None and asyncio.get_running_loop().time() >= self._failed_at + pause:
+            self._refreshing = asyncio.create_task(self._refresh())
+
+    async def _refreshed(self, give_up: float | None) -> Keys:
+        self._begin_refresh(_PAUSE_WITHOUT_KEYS_SECONDS if self._problem else 0)
+        if self._refreshing is not None:
+            left = None if give_up is None else max(0.0, give_up - asyncio.get_running_loop().time())
+            await asyncio.wait((self._refreshing,), timeout=left)  # unlike wait_for, it leaves the task alone
+        held = self._valid()
+        if held is None:
+            raise CredentialsError(self._problem or "cannot refresh the AWS credentials: no answer in time")
+        return held.keys
+
+    async def _refresh(self) -> None:
+        has_failed = True
+        try:
+            self._found, held = await asyncio.to_thread(_load, self._found)
+            self._held, self._problem = held, ""
+            has_failed = held.refresh_needed()  # botocore keeps quiet as long as the old keys are valid
+        except CredentialsError as error:
+            self._problem = str(error)
+        finally:
+            self._refreshing = None
+            self._failed_at = asyncio.get_running_loop().time() if has_failed else -math.inf
 
 
 def _never() -> bool:
     return False
 
 
-def _load(found: Any) -> Any:
-    import botocore.exceptions  # noqa: PLC0415 - a third of the start-up time, so only in the commands that sign
-    import botocore.session  # noqa: PLC0415
+def _load(found: Any) -> tuple[Any, _Held]:
+    import botocore.session  # noqa: PLC0415 - a third of the start-up time, so only in the commands that sign
 
     try:
         found = found or botocore.session.Session().get_credentials()
-        if found is not None:
-            found.get_frozen_credentials()
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError) as error:
-        raise CredentialsError(f"cannot refresh the AWS credentials: {error}") from error
-    if found is None:
+        keys = found and found.get_frozen_credentials()
+        expiry = getattr(found, "_expiry_time", None)  # what botocore tells of it in public goes by refreshes
+        expires_at = expiry.timestamp() if expiry else math.inf
+    except Exception as error:  # botocore's are of many kinds, a RuntimeError among them, and a plug-in's of any
+        reason = str(error) or type(error).__name__
+        raise CredentialsError(f"cannot refresh the AWS credentials: {reason}") from error
+    if keys is None:
         raise CredentialsError(
             "no AWS credentials found: give the service account a role (serviceAccount.annotations), "
             "or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
-    return found
+    return found, _Held(keys, expires_at, getattr(found, "refresh_needed", _never))

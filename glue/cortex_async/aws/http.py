@@ -21,7 +21,7 @@ from yarl import URL
 from cortex_async.aws.credentials import Credentials
 from cortex_async.aws.proxy import proxy_for
 from cortex_async.aws.retry import Retry, decide, delay_seconds
-from cortex_async.aws.signing import Signer
+from cortex_async.aws.signing import Keys, Signer
 from cortex_async.config import AwsConfig
 from cortex_async.errors import AwsRefused, AwsUnavailable, CredentialsError, ObjectExists, ObjectMissing
 
@@ -101,22 +101,26 @@ class Service:
     async def send(self, call: Call, patience: float | None) -> Answer:
         """Send until there is a success; `patience` is in seconds, None for ever, 0 for a single try.
 
-        Raises AwsRefused, or AwsUnavailable once the patience has ended.
+        Raises AwsRefused, or AwsUnavailable once the patience has ended, be it in the middle of a try.
         """
         async with await self._retrying(call, patience, read=True) as response:
             return Answer(response.status, response.headers, await response.read())
 
     async def open(self, call: Call, patience: float | None) -> aiohttp.ClientResponse:
-        """Like `send`, but the body is left for the caller to read, who closes the response (`async with`)."""
+        """Like `send`, but the body is left for the caller to read, who closes the response (`async with`).
+
+        The patience goes as far as the head of the answer: how long a body takes depends on its size.
+        """
         return await self._retrying(call, patience, read=False)
 
     async def _retrying(self, call: Call, patience: float | None, *, read: bool) -> aiohttp.ClientResponse:
         loop = asyncio.get_running_loop()
         give_up = None if patience is None else loop.time() + patience
+        deadline = give_up if patience else None  # a single try takes as long as the call's own timeouts allow
         failures = 0
         while True:
             try:
-                response = await self._once(call, read=read)
+                response = await self._once(call, deadline, read=read)
                 if response.status < 300 and not (call.may_fail_late and b"<Error>" in await response.read()):
                     return response
                 problem: AwsRefused | AwsUnavailable = await self._examine(call, response)
@@ -133,9 +137,20 @@ class Service:
             log.info("retrying a call to AWS", extra={"reason": str(problem), "failures": failures})
             await asyncio.sleep(wait)
 
-    async def _once(self, call: Call, *, read: bool) -> aiohttp.ClientResponse:
+    async def _once(self, call: Call, deadline: float | None, *, read: bool) -> aiohttp.ClientResponse:
+        keys = await self._session.credentials.current(deadline)
+        async with asyncio.timeout_at(deadline):  # not aiohttp's total timeout: that one goes on in the body
+            response = await self._request(call, keys)
+            if read or response.status >= 300:
+                try:
+                    await response.read()
+                except BaseException:
+                    response.close()
+                    raise
+        return response
+
+    async def _request(self, call: Call, keys: Keys) -> aiohttp.ClientResponse:
         session = self._session
-        keys = await session.credentials.current()
         path = self._base_path + call.path
         headers = self._signer.sign(
             call.method,
@@ -147,7 +162,7 @@ class Service:
             time.time() + session.clock_offset,
         )
         url = f"{self._origin}{path}?{call.query}" if call.query else self._origin + path
-        response = await session.http.request(
+        return await session.http.request(
             call.method,
             URL(url, encoded=True),
             headers=headers,
@@ -158,13 +173,6 @@ class Service:
             proxy=self._proxy.url if self._proxy else None,
             proxy_headers=self._proxy.headers if self._proxy else None,
         )
-        if read or response.status >= 300:
-            try:
-                await response.read()
-            except BaseException:
-                response.close()
-                raise
-        return response
 
     async def _examine(self, call: Call, response: aiohttp.ClientResponse) -> AwsRefused | AwsUnavailable:
         code, message = _error_of(await response.read())
