@@ -1,5 +1,6 @@
 """Processes that a test starts, and that end with it."""
 
+import functools
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 WAIT_SECONDS = 60.0
+LONGEST_PAUSE = 0.2  # between two looks; the first are 0.02 s apart
 
 
 def free_port() -> int:
@@ -73,6 +75,7 @@ class Process:
 def wait_until(what: str, condition: Any, process: Process | None = None, timeout: float = WAIT_SECONDS) -> Any:
     """Poll until `condition()` is true, and return what it returned."""
     end = time.monotonic() + timeout
+    pause = 0.02
     while True:
         found = condition()
         if found:
@@ -82,13 +85,26 @@ def wait_until(what: str, condition: Any, process: Process | None = None, timeou
         if time.monotonic() > end:
             log = process.log[-4000:] if process else ""
             raise AssertionError(f"waited {timeout} s for {what}\n{log}")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.2 * pause, LONGEST_PAUSE)
 
 
 def accepts(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@functools.cache
+def _client(service: str, region: str, url: str) -> Any:
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 5}),
+    )
 
 
 class Emulator:
@@ -105,11 +121,4 @@ class Emulator:
         wait_until("the emulator", lambda: accepts(self.port), self.process)
 
     def client(self, service: str, url: str | None = None) -> Any:
-        return boto3.client(
-            service,
-            region_name=self.region,
-            endpoint_url=url or self.url,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 5}),
-        )
+        return _client(service, self.region, url or self.url)

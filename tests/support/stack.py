@@ -19,7 +19,7 @@ from yarl import URL
 from cortex_async import config
 from cortex_async.provision import provision
 from support.api_document import api_document
-from support.processes import WAIT_SECONDS, Emulator, Process, accepts, free_port, wait_until
+from support.processes import LONGEST_PAUSE, WAIT_SECONDS, Emulator, Process, accepts, free_port, wait_until
 
 WEB_SERVER = Path(__file__).with_name("web_server.py")
 BUCKET = "cortex-tests"
@@ -181,6 +181,7 @@ class Client:
     async def ended(self, request_id: str, within: float = WAIT_SECONDS) -> dict[str, Any]:
         """Poll until the request has ended, and return what GET says then."""
         end = time.monotonic() + within
+        pause = 0.02
         while True:
             status, document = await self.get(request_id)
             assert status == 200, document
@@ -189,7 +190,8 @@ class Client:
             assert time.monotonic() < end, f"{document} after {within} s\n" + "\n".join(
                 process.log[-3000:] for process in self.stack.processes
             )
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            pause = min(1.2 * pause, LONGEST_PAUSE)
 
     async def completed(
         self, payload: Any = b"", headers: Mapping[str, str] | None = None, query: str = ""
