@@ -36,6 +36,7 @@ CASES = [
     ("CA011", values(f"{ONE}, command: [sh, -c, 'echo; sudo ls']"), 3),
     ("CA012", values(f"{ONE}, command: [sh, -c, 'pip install x && serve']"), 3),
     ("CA013", values("name: web, image: 'python:3.12', compute: {mem: 1Gi}"), 3),
+    ("CA013", values("name: web, image: 'host:5000/library/python:3.12', compute: {mem: 1Gi}"), 3),
     ("CA014", values(f"{ONE}, command: [python server.py]"), 3),
     ("CA015", values(f"{ONE}, command: [serve, $CORTEX_PORT]"), 3),
     ("CA016", values(f"{ONE}, {READY[:-1]}, initial_delay_seconds: 60}}, liveness_probe: {{tcp_socket: {{port: 8080}}}}"), 3),  # noqa: E501

@@ -1,5 +1,6 @@
 """What a reviewer says about images."""
 
+import re
 from collections.abc import Iterator
 
 from cortex_async.lint.checks.model import Problem, Values, containers
@@ -33,7 +34,7 @@ def root_image(values: Values) -> Iterator[Problem]:
         return
     for path, container in containers(values):
         repository, _, _ = _split(container["image"])
-        name = repository.removeprefix("docker.io/").removeprefix("library/")
+        name = re.sub("^([^/]+/)?library/", "", repository)  # where registries keep the official images
         if name in _ROOT:
             yield (
                 (*path, "image"),
