@@ -48,6 +48,8 @@ async def test_slow_storage_does_not_count_against_the_containers_time(
     fetched = await api.submit(b"x" * 300_000)
     assert (await api.ended(stored))["status"] == "completed"
     assert (await api.ended(fetched))["result"]["size"] == 300_000
+    echoed = await api.submit(b'"' + b"x" * 12_000_000 + b'"', query="?echo")  # fetched and stored at once
+    assert len((await api.ended(echoed))["result"]) == 12_000_000
     late = await api.submit(query="?sleep=5")
     assert (await api.ended(late))["error"]["code"] == "timeout"
 

@@ -1,8 +1,8 @@
 """The container of the tests: answers as the query of each request asks, and tells what reached it.
 
 `status`, `sleep` (seconds), `answer` (the body, verbatim), `type` (its Content-Type), `head` (bytes of a header
-beside it), `fill` (bytes of a JSON string), `crash` (ends the process), `once` (do this only for the first
-attempt), `retry_after`.
+beside it), `fill` (bytes of a JSON string), `echo` (the payload, while it comes), `crash` (ends the process),
+`once` (do this only for the first attempt), `retry_after`.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ seen: dict[str, int] = {}
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
+    if "echo" in request.query:
+        return await echoed(request)
     digest = hashlib.sha256()
     size = 0
     async for piece in request.content.iter_any():
@@ -54,6 +56,14 @@ async def answer(request: web.Request) -> web.StreamResponse:
             "attempt": seen[request_id],
         }
     )
+
+
+async def echoed(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    async for piece in request.content.iter_any():
+        await response.write(piece)
+    return response
 
 
 async def filled(request: web.Request, size: int) -> web.StreamResponse:

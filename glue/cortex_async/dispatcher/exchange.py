@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -79,11 +79,12 @@ class Exchange:
         except ObjectMissing:
             return Reply(outcome.on_missing_payload())
         try:
-            async with asyncio.timeout(self._timeout_seconds) as timer:
+            async with asyncio.timeout(self._timeout_seconds) as timeout:
+                clock = _Clock(timeout)
                 if not isinstance(payload, bytes):
-                    payload = _fetched_off_the_clock(payload, timer)
+                    payload = _fetched_off_the_clock(payload, clock)
                 async with self._target.post(held.message, payload) as response:
-                    return await self._read(held, response, timer)
+                    return await self._read(held, response, clock)
         except aiohttp.ConnectionTimeoutError:  # a TimeoutError too
             raise
         except TimeoutError:
@@ -103,7 +104,7 @@ class Exchange:
 
         return await keep_trying(begin)
 
-    async def _read(self, held: Held, response: aiohttp.ClientResponse, timer: asyncio.Timeout) -> Reply:
+    async def _read(self, held: Held, response: aiohttp.ClientResponse, clock: "_Clock") -> Reply:
         decision = outcome.on_response(
             response.status,
             response.headers.get("Content-Type", ""),
@@ -123,7 +124,7 @@ class Exchange:
             if len(result) < PART_BYTES:
                 return Reply(decision, result)
             ending = Ending(Status.COMPLETED, held.attempt, datetime.now(UTC))
-            pieces = _used_off_the_clock(_chain(result, pieces), timer)
+            pieces = _used_off_the_clock(_chain(result, pieces), clock)
             await self._store.put_large_result(held.message.id, pieces, ending, keep_trying)
         except InvalidJson as error:
             return Reply(outcome.on_invalid_json(str(error)), None, response.status)
@@ -162,37 +163,52 @@ async def _chain(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[by
         yield piece
 
 
-async def _fetched_off_the_clock(pieces: AsyncIterator[bytes], timer: asyncio.Timeout) -> AsyncIterator[bytes]:
+async def _fetched_off_the_clock(pieces: AsyncIterator[bytes], clock: "_Clock") -> AsyncIterator[bytes]:
     """Pass the pieces on; waiting for one is not the container's time."""
     while True:
-        left = _stop(timer)
-        piece = await anext(pieces, None)
-        _go_on(timer, left)
+        with clock.stopped():
+            piece = await anext(pieces, None)
         if piece is None:
             return
         yield piece
 
 
-async def _used_off_the_clock(pieces: AsyncIterator[bytes], timer: asyncio.Timeout) -> AsyncIterator[bytes]:
+async def _used_off_the_clock(pieces: AsyncIterator[bytes], clock: "_Clock") -> AsyncIterator[bytes]:
     """Pass the pieces on; what is done with one is not the container's time, nor what is done after the last."""
     async for piece in pieces:
-        left = _stop(timer)
-        yield piece
-        _go_on(timer, left)
-    _stop(timer)
+        with clock.stopped():
+            yield piece
+    clock.stop()
 
 
-def _stop(timer: asyncio.Timeout) -> float:
-    """Stop the clock; return the seconds that are left."""
-    when = timer.when()
-    with suppress(RuntimeError):  # it is too late
-        timer.reschedule(None)
-    return 0.0 if when is None else when - asyncio.get_running_loop().time()
+class _Clock:
+    """Counts down the container's time, and stands still while one or more wait for the bucket."""
 
+    def __init__(self, timeout: asyncio.Timeout) -> None:
+        self._timeout = timeout
+        self._stops = 0
+        self._left = 0.0
 
-def _go_on(timer: asyncio.Timeout, left: float) -> None:
-    with suppress(RuntimeError):
-        timer.reschedule(asyncio.get_running_loop().time() + left)
+    def stop(self) -> None:
+        when = self._timeout.when()
+        if when is not None:
+            self._left = when - asyncio.get_running_loop().time()
+        self._stops += 1
+        self._set(None)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        self.stop()
+        try:
+            yield
+        finally:
+            self._stops -= 1
+            if not self._stops:
+                self._set(asyncio.get_running_loop().time() + self._left)
+
+    def _set(self, when: float | None) -> None:
+        with suppress(RuntimeError):  # the time is up, or the exchange over
+            self._timeout.reschedule(when)
 
 
 async def _excerpt(response: aiohttp.ClientResponse) -> str:
