@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+import aiohttp
+
 from cortex_async.aws.sqs import Received
 from cortex_async.config import parse
 from cortex_async.dispatcher.exchange import Exchange, Reply
 from cortex_async.dispatcher.hand import Hand, Held
 from cortex_async.dispatcher.outcome import Attempts, NoAnswer, on_no_answer
+from cortex_async.dispatcher.probes import Readiness
+from cortex_async.dispatcher.receiver import Receiver
 from cortex_async.dispatcher.worker import Worker
 from cortex_async.errors import AwsUnavailable
 from cortex_async.message import Message
@@ -20,10 +24,18 @@ from support.api_document import api_document
 class FakeQueue:
     def __init__(self, extend: Callable[[float], Any] | None = None) -> None:
         self.released = 0
+        self.receives = 0
         self._extend = extend
 
     async def release(self, handle: str, delay_seconds: int, patience: float | None) -> None:
         self.released += 1
+
+    async def send(self, request_id: str, body: bytes, patience: float | None) -> None:
+        await asyncio.Event().wait()  # no answer
+
+    async def receive(self, count: int, wait_seconds: int) -> list[Received]:
+        self.receives += 1
+        raise RuntimeError("a defect")
 
     async def extend(self, handle: str, patience: float) -> None:
         assert self._extend is not None
@@ -37,6 +49,12 @@ class FakeStore:
         self.delays = delays
         self.failures = failures
         self.signs: list[int] = []
+
+    async def has_result(self, request_id: str, patience: float | None) -> bool:
+        return False
+
+    async def attempts_begun(self, request_id: str, patience: float | None) -> int:
+        return 2
 
     async def mark_in_progress(self, request_id: str, attempt: int, patience: float | None) -> None:
         await asyncio.sleep(self.delays.pop(0))
@@ -60,18 +78,16 @@ class FakeExchange:
         return Reply(on_no_answer(NoAnswer.BROKEN, self.attempts(held)))
 
 
-def in_hand(queue: FakeQueue, visibility_seconds: int = 60) -> tuple[Hand, Held]:
+def in_hand(queue: FakeQueue, visibility_seconds: int = 60, receive_count: int = 1) -> tuple[Hand, Held]:
     hand = Hand(cast(Queue, queue), visibility_seconds)
-    held = hand.take(Message("id", (), "", b"", 0), Received("message", "receipt", "", 1))
+    held = hand.take(Message("id", (), "", b"", 0), Received("message", "receipt", "", receive_count))
     assert held is not None
     return hand, held
 
 
 def worker(hand: Hand, store: FakeStore, exchange: FakeExchange) -> Worker:
-    parts: tuple[Any, ...] = (store, hand, None, exchange)
-    return Worker(
-        parse(api_document()), cast(Store, parts[0]), hand, parts[2], cast(Exchange, exchange), lambda: None
-    )
+    letters = cast(Queue, FakeQueue())
+    return Worker(parse(api_document()), cast(Store, store), hand, letters, cast(Exchange, exchange), lambda: None)
 
 
 async def test_a_sign_that_could_not_be_left_is_left_before_the_request_is_given_back() -> None:
@@ -93,6 +109,31 @@ async def test_a_late_sign_does_not_count_an_attempt_that_a_shutdown_cut_short()
     await asyncio.wait({task})
     await processing.give_back(held, 4)
     assert (store.signs, queue.released) == ([1, 0], 1)
+
+
+async def test_a_failed_attempt_counts_though_its_dead_letter_was_not_sent_before_a_shutdown() -> None:
+    queue = FakeQueue()
+    hand, held = in_hand(queue, receive_count=3)
+    store = FakeStore([0, 0])
+    processing = worker(hand, store, FakeExchange(0))
+    task = asyncio.create_task(processing.process(held))
+    await asyncio.sleep(0.1)  # the letter is on its way
+    task.cancel()
+    await asyncio.wait({task})
+    await processing.give_back(held, 4)
+    assert (store.signs, queue.released) == ([3], 1)
+
+
+async def test_a_defect_neither_ends_the_receiving_nor_makes_it_spin() -> None:
+    queue = FakeQueue()
+    ready = Readiness((), cast(aiohttp.ClientSession, None))
+    ready._ready.set()
+    hand = Hand(cast(Queue, queue), 60)
+    receiving = asyncio.create_task(Receiver(cast(Queue, queue), hand, ready, 4, 1, lambda _: None).run())
+    await asyncio.sleep(0.5)
+    assert not receiving.done()
+    receiving.cancel()
+    assert 1 <= queue.receives < 50
 
 
 async def test_heartbeat_that_sqs_keeps_waiting_does_not_delay_the_next() -> None:

@@ -20,7 +20,8 @@ class Held:
 
     `receive_count` is SQS's, `attempt` counts how often the request was brought to the web server, this time
     included. `receipts` maps message ids to receipt handles (a duplicate adds one). `marked` is whether the sign
-    of this attempt is in the bucket, `marking` the task that puts it there.
+    of this attempt is in the bucket, `marking` the task that puts it there;
+    `counts` is whether the attempt has failed, so that it counts also when the request is given back.
     """
 
     message: Message
@@ -29,6 +30,7 @@ class Held:
     attempt: int = 1
     marked: bool = False
     marking: asyncio.Task[None] | None = None
+    counts: bool = False
     since: float = field(default_factory=time.monotonic)
     in_container: bool = True
 

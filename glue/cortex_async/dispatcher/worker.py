@@ -83,12 +83,12 @@ class Worker:
             mark.cancel()
 
     async def give_back(self, held: Held, seconds: float) -> None:
-        """Give an unfinished request back on shutdown: the attempt that was cut short does not count."""
+        """Give an unfinished request back on shutdown: an attempt that was cut short does not count."""
         unsure = False
         if held.marking is not None:
             unsure = bool((await asyncio.wait({held.marking}, timeout=seconds / 4))[1])
             held.marking.cancel()
-        if held.marked or unsure:
+        if (held.marked or unsure) and not held.counts:
             held.attempt -= 1
             await self._try_to_mark(held, seconds / 4)
         await self._hand.release(held, 0, seconds / 2)
@@ -114,7 +114,8 @@ class Worker:
         return await self._clean_up(held, f"failed: {decision.code}", keep_payload=decision.dead_letter)
 
     async def _leave_sign(self, held: Held) -> None:
-        """Make sure that this attempt counts, should the message come back."""
+        """Make sure that this attempt, which has failed, counts when the message comes back."""
+        held.counts = True
         if held.marking is not None:
             await held.marking
         if not held.marked:
