@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +13,7 @@ from cortex_async.aws.s3 import PART_BYTES
 from cortex_async.aws.sqs import MAX_VISIBILITY_SECONDS
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher import outcome
+from cortex_async.dispatcher.clock import Clock, fetched_off_the_clock, used_off_the_clock
 from cortex_async.dispatcher.hand import Held
 from cortex_async.dispatcher.outcome import Action, Attempts, Decision, NoAnswer
 from cortex_async.dispatcher.persistence import keep_trying
@@ -80,9 +80,9 @@ class Exchange:
             return Reply(outcome.on_missing_payload())
         try:
             async with asyncio.timeout(self._timeout_seconds) as timeout:
-                clock = _Clock(timeout)
+                clock = Clock(timeout)
                 if not isinstance(payload, bytes):
-                    payload = _fetched_off_the_clock(payload, clock)
+                    payload = fetched_off_the_clock(payload, clock)
                 async with self._target.post(held.message, payload) as response:
                     return await self._read(held, response, clock)
         except aiohttp.ConnectionTimeoutError:  # a TimeoutError too
@@ -104,7 +104,7 @@ class Exchange:
 
         return await keep_trying(begin)
 
-    async def _read(self, held: Held, response: aiohttp.ClientResponse, clock: "_Clock") -> Reply:
+    async def _read(self, held: Held, response: aiohttp.ClientResponse, clock: Clock) -> Reply:
         decision = outcome.on_response(
             response.status,
             response.headers.get("Content-Type", ""),
@@ -124,7 +124,7 @@ class Exchange:
             if len(result) < PART_BYTES:
                 return Reply(decision, result)
             ending = Ending(Status.COMPLETED, held.attempt, datetime.now(UTC))
-            pieces = _used_off_the_clock(_chain(result, pieces), clock)
+            pieces = used_off_the_clock(_chain(result, pieces), clock)
             await self._store.put_large_result(held.message.id, pieces, ending, keep_trying)
         except InvalidJson as error:
             return Reply(outcome.on_invalid_json(str(error)), None, response.status)
@@ -161,54 +161,6 @@ async def _chain(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[by
     yield first
     async for piece in pieces:
         yield piece
-
-
-async def _fetched_off_the_clock(pieces: AsyncIterator[bytes], clock: "_Clock") -> AsyncIterator[bytes]:
-    """Pass the pieces on; waiting for one is not the container's time."""
-    while True:
-        with clock.stopped():
-            piece = await anext(pieces, None)
-        if piece is None:
-            return
-        yield piece
-
-
-async def _used_off_the_clock(pieces: AsyncIterator[bytes], clock: "_Clock") -> AsyncIterator[bytes]:
-    """Pass the pieces on; what is done with one is not the container's time, nor what is done after the last."""
-    async for piece in pieces:
-        with clock.stopped():
-            yield piece
-    clock.stop()
-
-
-class _Clock:
-    """Counts down the container's time, and stands still while one or more wait for the bucket."""
-
-    def __init__(self, timeout: asyncio.Timeout) -> None:
-        self._timeout = timeout
-        self._stops = 0
-        self._left = 0.0
-
-    def stop(self) -> None:
-        when = self._timeout.when()
-        if when is not None:
-            self._left = when - asyncio.get_running_loop().time()
-        self._stops += 1
-        self._set(None)
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        self.stop()
-        try:
-            yield
-        finally:
-            self._stops -= 1
-            if not self._stops:
-                self._set(asyncio.get_running_loop().time() + self._left)
-
-    def _set(self, when: float | None) -> None:
-        with suppress(RuntimeError):  # the time is up, or the exchange over
-            self._timeout.reschedule(when)
 
 
 async def _excerpt(response: aiohttp.ClientResponse) -> str:

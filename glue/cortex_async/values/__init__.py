@@ -75,7 +75,7 @@ def find_chart(folder: Path | None = None) -> Path:
 class Chart:
     """The chart's defaults and schema, read once to check many files; raises `ChartNotFoundError`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.folder = find_chart(folder)
         self.defaults = yaml.safe_load((self.folder / "values.yaml").read_text(encoding="utf-8")) or {}
         schema = without_false(json.loads((self.folder / "values.schema.json").read_text(encoding="utf-8")))
