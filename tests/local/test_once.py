@@ -97,6 +97,19 @@ def test_uses_the_server_at_the_given_endpoint(local: Start, api: Arguments, end
     assert s3.list_objects_v2(Bucket="cortex-local")["KeyCount"] == 1
 
 
+def test_missing_credentials_are_told_with_the_way_to_give_them(
+    local: Start, api: Arguments, tmp_path: Path
+) -> None:
+    none = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
+    none |= {"AWS_CONFIG_FILE": str(tmp_path / "none")}
+
+    run = local(*api(), "--once", "hello", "--endpoint-url", "http://127.0.0.1:9", env=none).finish()
+
+    assert run.code == 1
+    assert "no AWS credentials found for http://127.0.0.1:9: set AWS_PROFILE, or AWS_ACCESS_KEY_ID" in run.err
+    run.assert_nothing_left()
+
+
 def test_endpoint_that_does_not_answer_is_named(local: Start, api: Arguments) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "mine", "AWS_SECRET_ACCESS_KEY": "mine", "AWS_MAX_ATTEMPTS": "1"}
     endpoint = f"http://127.0.0.1:{free_port()}"

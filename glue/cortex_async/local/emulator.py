@@ -7,7 +7,7 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from cortex_async.errors import CortexError
 from cortex_async.local.process import Command
@@ -71,5 +71,10 @@ def create_bucket(endpoint_url: str, region: str, bucket: str, env: Mapping[str,
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
             raise EmulatorError(f"{endpoint_url} refuses to make the bucket {bucket}: {error}") from error
+    except NoCredentialsError as error:
+        raise EmulatorError(
+            f"no AWS credentials found for {endpoint_url}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY (an emulator takes any)"
+        ) from error
     except BotoCoreError as error:
         raise EmulatorError(f"cannot make the bucket {bucket} at {endpoint_url}: {error}") from error
