@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cortex_async.local.ports import free_port
+from support.processes import free_port
 
 from .running import ROOT, Local
 

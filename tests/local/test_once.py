@@ -10,7 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from cortex_async.local.ports import free_port
+from support.processes import free_port
 
 from .running import Arguments, Start
 

@@ -1,13 +1,16 @@
 """Processes that a test starts, and that end with it."""
 
+import contextlib
 import functools
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +21,25 @@ WAIT_SECONDS = 60.0
 LONGEST_PAUSE = 0.2  # between two looks; the first are 0.02 s apart
 
 
+def _ports() -> Iterator[int]:
+    """Yield ports that no other worker yields, nor local mode (from 20000), nor an outgoing connection takes."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    first = 16_000 + worker % 8 * 500
+    start = random.randrange(500)
+    return itertools.cycle(first + (start + step) % 500 for step in range(500))
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    """Return a TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port that nothing listens on, and that stays free until it is used."""
+    for port in itertools.islice(_PORTS, 500):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("", port))
+            return port
+    raise AssertionError("no free port")
 
 
 class Process:

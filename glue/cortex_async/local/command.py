@@ -20,12 +20,13 @@ from typing import Any
 from cortex_async.local.client import Outcome, Payload, read_payload
 from cortex_async.local.emulator import BUCKET, CREDENTIALS, REGION, emulator, without_aws
 from cortex_async.local.output import Output, from_json_log
-from cortex_async.local.ports import check_free, free_port
+from cortex_async.local.ports import check_free, free_ports
 from cortex_async.local.process import Command
 from cortex_async.local.render import Container, Release, render
 from cortex_async.local.session import Plan, Session, Stop, write_scratch
 from cortex_async.values import ValuesError, check_values, find_chart
 
+_LOOPBACK = "http://127.0.0.1"
 _TIMEOUT_SECONDS = 120.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -83,10 +84,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _prepare_and_run(args: argparse.Namespace) -> tuple[Outcome | None, int]:
     payload = read_payload(args.once, args.content_type) if args.once is not None else None
-    emulator_port = free_port() if args.endpoint_url is None else None
-    endpoint = args.endpoint_url or f"http://127.0.0.1:{emulator_port}"
-    release = _release(args, endpoint)
-    api = _with_ports(release.api, endpoint, args.port, args.admin_port)
+    release = _release(args)
+    api, emulator_port = _with_ports(release.api, args)
     check_free(_ports(api))
     with tempfile.TemporaryDirectory(prefix="cortex-local-", ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
@@ -106,8 +105,9 @@ def _url(text: str) -> str:
     return text
 
 
-def _release(args: argparse.Namespace, endpoint: str) -> Release:
+def _release(args: argparse.Namespace) -> Release:
     chart = find_chart(args.chart)
+    endpoint = args.endpoint_url or _LOOPBACK  # the embedded server's port is chosen apart from those rendered
     overlay: dict[str, Any] = {"aws": {"region": REGION, "bucket": BUCKET, "endpointUrl": endpoint}}
     overlay["emulator"] = {"enabled": False}  # that one runs in a cluster
     if args.endpoint_url is None:
@@ -117,16 +117,21 @@ def _release(args: argparse.Namespace, endpoint: str) -> Release:
     return render(args.values, chart, overlay, args.settings)
 
 
-def _with_ports(
-    rendered: Mapping[str, Any], endpoint: str, port: int | None, admin_port: int | None
-) -> dict[str, Any]:
+def _with_ports(rendered: Mapping[str, Any], args: argparse.Namespace) -> tuple[dict[str, Any], int | None]:
+    """Return the API with the ports that it is to run at, and the embedded server's, if there is to be one."""
     api: dict[str, Any] = copy.deepcopy(dict(rendered))
-    api["aws"]["endpointUrl"] = endpoint
-    if port is not None:
-        api["gateway"]["port"] = port or free_port()
-    if admin_port is not None:
-        api["dispatcher"]["adminPort"] = admin_port or free_port()
-    return api
+    if args.port is not None:
+        api["gateway"]["port"] = args.port
+    if args.admin_port is not None:
+        api["dispatcher"]["adminPort"] = args.admin_port
+    free = free_ports({port for port, _ in _ports(api)})
+    api["gateway"]["port"] = api["gateway"]["port"] or next(free)
+    api["dispatcher"]["adminPort"] = api["dispatcher"]["adminPort"] or next(free)
+    if args.endpoint_url is not None:
+        return api, None
+    emulator_port = next(free)
+    api["aws"]["endpointUrl"] = f"{_LOOPBACK}:{emulator_port}"
+    return api, emulator_port
 
 
 def _ports(api: Mapping[str, Any]) -> list[tuple[int, str]]:

@@ -1,9 +1,9 @@
 """Ports of this machine: which are taken, and free ones."""
 
 import errno
-import random
+import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from cortex_async.errors import CortexError
 
@@ -12,13 +12,24 @@ class PortTakenError(CortexError):
     """A port that local mode needs cannot be listened on."""
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on, outside the range that outgoing connections take theirs from."""
-    for _ in range(1000):
-        port = random.randrange(20_000, 32_768)
-        if _obstacle(port) is None:
-            return port
-    raise PortTakenError("found no free port from 20000 to 32767")
+_FIRST, _COUNT = 20_000, 12_768
+"""They end where Linux begins to take the ports of outgoing connections from."""
+
+_SHARE = 4
+"""Ports from where one process starts to look to where the next does; a run takes three at most."""
+
+
+def free_ports(named: Collection[int]) -> Iterator[int]:
+    """Yield ports that nothing listens on, each once and none that is named; raises `PortTakenError`.
+
+    Each process starts at a place of its own, so that two runs at once do not choose the same.
+    """
+    start = os.getpid() * _SHARE
+    for step in range(_COUNT):
+        port = _FIRST + (start + step) % _COUNT
+        if port not in named and _obstacle(port) is None:
+            yield port
+    raise PortTakenError(f"found no free port from {_FIRST} to {_FIRST + _COUNT - 1}")
 
 
 def check_free(ports: Sequence[tuple[int, str]]) -> None:

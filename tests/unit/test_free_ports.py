@@ -1,0 +1,37 @@
+"""Ports that local mode chooses by itself."""
+
+import os
+import socket
+from itertools import islice
+
+import pytest
+
+from cortex_async.local.ports import PortTakenError, free_ports
+
+
+def test_no_port_that_is_named_and_none_twice() -> None:
+    chosen = list(islice(free_ports(()), 3))
+
+    others = list(islice(free_ports(chosen), 3))
+
+    assert len({*chosen, *others}) == 6
+
+
+def test_no_port_that_something_listens_on() -> None:
+    port = next(free_ports(()))
+    with socket.create_server(("127.0.0.1", port)):
+        assert next(free_ports(())) != port
+
+
+def test_runs_at_once_choose_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[int] = []
+    for pid in range(40_000, 40_020):
+        monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)
+        chosen += islice(free_ports(()), 3)
+
+    assert len(chosen) == len(set(chosen)) == 60
+
+
+def test_no_port_left_is_told() -> None:
+    with pytest.raises(PortTakenError, match="found no free port from 20000 to 32767"):
+        next(free_ports(range(20_000, 32_768)))
