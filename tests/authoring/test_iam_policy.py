@@ -172,6 +172,25 @@ def test_a_queue_of_others_is_used_by_its_url_and_never_changed(policy: Policy) 
     assert queues == {"theirs.fifo", "cortex-hello-dead-letter"}
 
 
+def test_kms_keys_are_for_who_reads_and_writes_through_s3_and_sqs(policy: Policy) -> None:
+    keys = [f"arn:aws:kms:eu-west-1:123456789012:key/{name}" for name in ("1234abcd-12ab", "mrk-1234abcd")]
+    found = policy(minimal(), "--kms-key", keys[0], "--kms-key", keys[1])
+    for part, each in found.items():
+        granted = {grant for grant in grants(each) if grant[0].startswith("kms:")}
+        expected = {(f"kms:{action}", key) for action in ("Decrypt", "GenerateDataKey") for key in keys}
+        assert granted == (expected if part != "provision" else set())
+    (statement,) = (each for each in found["gateway"]["Statement"] if "kms:Decrypt" in each["Action"])
+    assert statement["Condition"] == {"StringLike": {"kms:ViaService": ["s3.eu-west-1.*", "sqs.eu-west-1.*"]}}
+
+
+def test_alias_is_no_kms_key(call: Command, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "values.yaml").write_text(yaml.safe_dump(minimal()))
+    with pytest.raises(SystemExit) as ended:
+        main(["iam-policy", "values.yaml", "--kms-key", "arn:aws:kms:eu-west-1:123456789012:alias/mine"])
+    assert ended.value.code == 2
+    assert "expected the ARN of a key (IAM takes no alias)" in capsys.readouterr().err
+
+
 def test_where_the_job_is_switched_off_there_is_no_policy_for_it(
     call: Command, folder: Path, policy: Policy
 ) -> None:

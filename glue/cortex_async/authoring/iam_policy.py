@@ -1,13 +1,15 @@
 """Print the least that AWS must allow an API: an IAM policy for each of its parts, as JSON.
 
 The gateway, the dispatcher (the API's pods) and the provision Job have a service account each; dead-letters is for
-whoever runs that command. A bucket or queue that is encrypted with a KMS key of yours asks for that key's
-permissions in addition.
+whoever runs that command. Who reads or writes what your own KMS key encrypts needs that key, too (--kms-key):
+S3 and SQS make data keys with it to write, and decrypt those to read and to put the parts of an upload together
+(docs.aws.amazon.com, "Amazon SQS Key management" and "Protecting data using server-side encryption with AWS KMS").
 """
 
 import argparse
 import functools
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="AWS account of the queues (default: whichever the role is in, by a condition)",
     )
+    parser.add_argument(
+        "--kms-key",
+        dest="kms_keys",
+        type=_kms_key,
+        action="append",
+        default=[],
+        metavar="ARN",
+        help="KMS key of yours that encrypts the bucket or a queue (once for each)",
+    )
     parser.add_argument("--chart", type=Path, metavar="FOLDER", help="chart to render (default: this checkout's)")
 
 
@@ -51,15 +62,27 @@ def run(args: argparse.Namespace) -> int:
     if args.part and args.part not in parts:
         raise PolicyError("provision.enabled is false, so there is no Job to have a policy")
     delete = any(each["metadata"]["name"].endswith("-delete") for each in objects if each["kind"] == "Job")
-    policies = {part: policy(api_config(objects), part, args.account, delete=delete) for part in parts}
+    api = api_config(objects)
+    policies = {part: policy(api, part, args.account, args.kms_keys, delete=delete) for part in parts}
     print(json.dumps(policies[args.part] if args.part else policies, indent=2))
     return 0
 
 
-def policy(api: ApiConfig, part: str, account: str | None = None, *, delete: bool = False) -> dict[str, Any]:
+def _kms_key(text: str) -> str:
+    if not re.fullmatch(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+", text):
+        raise argparse.ArgumentTypeError(
+            f"expected the ARN of a key (IAM takes no alias), such as arn:aws:kms:<region>:<account>:key/<id>, "
+            f"got {text!r}"
+        )
+    return text
+
+
+def policy(
+    api: ApiConfig, part: str, account: str | None = None, kms_keys: Sequence[str] = (), *, delete: bool = False
+) -> dict[str, Any]:
     """Return the policy of one part; raises PolicyError when the region is in no partition of AWS.
 
-    With `delete`, provision may delete the queues.
+    `kms_keys` are ARNs of the keys that S3 and SQS may use for it. With `delete`, provision may delete the queues.
     """
     partition = _partition(api.aws.region)
     queue = f"arn:{partition}:sqs:{api.aws.region}:{account or '*'}"
@@ -73,6 +96,8 @@ def policy(api: ApiConfig, part: str, account: str | None = None, *, delete: boo
             delete=["sqs:DeleteQueue"] if delete else [],
             bucket=f"arn:{partition}:s3:::{api.storage.bucket}",
             prefix=f"{api.storage.prefix}/{api.name}",
+            kms_keys=kms_keys,
+            kms_users=[f"{service}.{api.aws.region}.*" for service in ("s3", "sqs")],
         )
     )
     return found
