@@ -105,7 +105,7 @@ def _other(path: str, now: Any) -> Any:
     return {"cpu": "777m", "memory": "200Mi"} if path.endswith(("requests", "limits")) else {"other": "x"}
 
 
-@pytest.mark.parametrize("path", sorted(LEAVES.keys() - UNSCALED - {"kind", "emulator.enabled"}))
+@pytest.mark.parametrize("path", sorted(LEAVES.keys() - UNSCALED - {"kind", "enabled", "emulator.enabled"}))
 def test_every_key_does_something(helm4: Helm, path: str) -> None:
     base = merged(ALL_OPTIONS, NEEDS.get(path, {}))
     now: Any = base

@@ -15,13 +15,18 @@ BOTH = {"Deployment/api-hello", "Deployment/api-hello-gateway"}
 API = {"Deployment/api-hello"}
 GATEWAY = {"Deployment/api-hello-gateway"}
 CONFIG = {"ConfigMap/api-hello", "ConfigMap/api-hello-provision"}
+ACCOUNTS = {f"ServiceAccount/api-hello{part}" for part in ("", "-gateway", "-provision")}
 
 CHANGES: list[tuple[str, Any, set[str], set[str]]] = [
     # path, value, pods that restart, other objects that change
     ("storage.retentionDays", 3, BOTH, CONFIG),
     ("queue.maxAttempts", 4, BOTH, CONFIG),
-    ("pod.max_concurrency", 4, BOTH, CONFIG),
-    ("pod.request_timeout", "30s", BOTH, CONFIG),
+    ("pod.max_concurrency", 4, API, CONFIG),
+    ("pod.request_timeout", "30s", API, CONFIG),
+    ("gateway.maxPayloadMiB", 64, GATEWAY, CONFIG),
+    ("networking.endpoint", "other", GATEWAY, {*CONFIG, "Pod/api-hello-test"}),
+    ("serviceAccount.annotations", {"role": "mine"}, BOTH, ACCOUNTS),
+    ("gateway.serviceAccount.annotations", {"role": "mine"}, GATEWAY, {"ServiceAccount/api-hello-gateway"}),
     ("client.environment", "other", API, {"Secret/api-hello-client"}),
     ("client.operatorEndpoint", "http://operator:1", API, {"Secret/api-hello-client"}),
     ("podAnnotations", {"a": "b"}, API, set()),

@@ -40,3 +40,13 @@ priorityClassName: {{ . | quote }}
 {{- toYaml . -}}
 {{- end -}}
 {{- end }}
+
+{{- /* Annotations by which pods restart when what they read at their start changes: their part of api.json, and the
+account's annotations, by which they were given a role. Input: list of root context, values of the service account,
+keys of api.json that the pods do not read. */}}
+{{- define "cortex-async.checksums" -}}
+{{- $config := include "cortex-async.api-json" (index . 0) | fromJson -}}
+{{- range slice . 2 }}{{ $config = omit $config . }}{{ end -}}
+checksum/api.json: {{ $config | toJson | sha256sum }}
+checksum/service-account: {{ include "cortex-async.service-account-annotations" (list (index . 0) (index . 1)) | sha256sum }}
+{{- end }}

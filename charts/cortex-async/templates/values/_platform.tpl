@@ -28,6 +28,16 @@
 - {{ index . 0 }}.name: {{ $account }} would be made twice; set another name
 {{- else if and (eq (index . 0) "provision.serviceAccount") (has $account $made) (not $values.emulator.enabled) }}
 - provision.serviceAccount.name: {{ $account }} is made by this release, but the Job runs before it; set another name
+{{- else if (index . 2).create }}
+{{- if eq $account "default" }}
+- {{ index . 0 }}.name: default is the namespace's own; set {{ index . 0 }}.create to false to use it
+{{- else if and (eq (index . 0) "provision.serviceAccount") (not $values.emulator.enabled) }}
+{{- /* what is not a hook Helm itself refuses to take from others; a hook it deletes first and makes again */}}
+{{- $there := lookup "v1" "ServiceAccount" $.Release.Namespace $account }}
+{{- if and $there (ne (dig "metadata" "labels" "app.kubernetes.io/instance" "" $there) $.Release.Name) }}
+- provision.serviceAccount.name: {{ $account }} is there and is not this release's; set provision.serviceAccount.create to false to use it
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if (index . 2).create }}
 {{- $made = append $made $account }}

@@ -4,6 +4,12 @@
 {{- if not (regexMatch "^[a-z]([-a-z0-9]{0,40}[a-z0-9])?$" $name) }}
 - name: the release name {{ $name }} is not a DNS-1035 label of at most 42 characters; set name
 {{- end }}
+{{- if and .Chart.IsRoot (not .Values.enabled) }}
+- enabled: only the condition of a parent chart reads it; helm uninstall takes a release away
+{{- end }}
+{{- if not (or .Chart.IsRoot .Values.name) }}
+- name: required below a parent chart, where the release is not this API alone
+{{- end }}
 {{- if hasSuffix "-dead-letter" $name }}
 - name: {{ $name }} ends as the dead-letter queues of other APIs do; set another name
 {{- end }}
