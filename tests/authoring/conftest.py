@@ -1,12 +1,15 @@
 """The commands as a user calls them, in a folder of their own."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from cortex_async import helm
 from cortex_async.cli import main
+from cortex_async.rendering import run_helm
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,16 @@ def call(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
         return Said(code, captured.out, captured.err)
 
     return call
+
+
+def advised(file: Path, what: str) -> list[str]:
+    """Return the words of a command that a values file advises, the placeholder replaced."""
+    (line,) = (each for each in file.read_text().splitlines() if each.startswith(f"#   {what}:"))
+    return shlex.split(line.partition(":")[2].replace("<your registry>", "registry.example"))
+
+
+def rendered_as_advised(file: Path) -> str:
+    """Return what helm would install by the command that a values file advises."""
+    program, command, *words = advised(file, "install it")
+    assert (program, command) == ("helm", "install")
+    return run_helm(helm.locate(), ["template", *words])

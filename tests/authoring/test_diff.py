@@ -90,18 +90,72 @@ def test_names_what_is_added_and_removed(call: Command, committed: Path, edit: E
     assert lines[-1] == "No running pod restarts."
 
 
-def test_another_name_replaces_the_pods(call: Command, committed: Path, edit: Edit) -> None:
+QUEUE = (
+    "The queue is cortex-world in eu-west-1 instead of cortex-hello in eu-west-1: "
+    "requests and dead letters of the old one stay there."
+)
+STORAGE = (
+    "Payloads and results are under s3://results/cortex/world instead of s3://results/cortex/hello: "
+    "those under the old one stay there."
+)
+
+
+def test_another_name_replaces_the_pods_and_leaves_the_data_behind(
+    call: Command, committed: Path, edit: Edit
+) -> None:
     edit("name: hello", "name: world")
     lines = call("diff", "values.yaml").out.splitlines()
-    assert {"The API's pods are replaced.", "The gateway's pods are replaced."} <= set(lines)
+    assert lines[-4:] == [
+        QUEUE,
+        STORAGE,
+        "The API's pods are replaced.",
+        "The gateway's pods are replaced.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("bucket: results", "bucket: others", ["s3://others/cortex/hello instead of s3://results/cortex/hello"]),
+        (
+            "region: eu-west-1",
+            "region: us-west-2",
+            ["The queue is cortex-hello in us-west-2 instead of cortex-hello in eu-west-1"],
+        ),
+        (
+            "name: hello",
+            "name: hello\nqueue: {url: 'https://sqs.eu-west-1.amazonaws.com/123456789012/mine'}",
+            ["The queue is https://sqs.eu-west-1.amazonaws.com/123456789012/mine instead of cortex-hello in "],
+        ),
+        ("name: hello", "name: hello\nqueue: {maxAttempts: 5}", []),
+    ],
+)
+def test_data_that_is_left_behind_is_told_and_no_other(
+    call: Command, committed: Path, edit: Edit, before: str, after: str, said: list[str]
+) -> None:
+    edit(before, after)
+    lines = [line for line in call("diff", "values.yaml").out.splitlines() if " stay there" in line]
+    assert len(lines) == len(said)
+    assert all(part in line for part, line in zip(said, lines, strict=True))
 
 
 def test_a_file_that_was_not_there_is_all_new(call: Command, committed: Path) -> None:
     (committed / "new.yaml").write_text(VALUES)
     said = call("diff", "new.yaml")
     assert said.code == 0
-    assert "The API's pods are new." in said.out
+    assert said.out.splitlines()[-2:] == ["The API's pods are new.", "The gateway's pods are new."]
     assert "\nremoved:" not in said.out
+
+
+def test_a_revision_that_is_not_utf_8_is_told(call: Command, committed: Path) -> None:
+    text = (committed / "values.yaml").read_text()
+    (committed / "values.yaml").write_bytes(f"name: hello\n# é\n{text}".encode("latin-1"))
+    git("commit", "-am", "second")
+    (committed / "values.yaml").write_text(text)
+    said = call("diff", "values.yaml")
+    assert (said.code, said.out) == (1, "")
+    assert "values.yaml at HEAD: line 2: expected UTF-8 text, got the byte 0xe9" in said.err
+    assert "Nothing" in call("diff", "values.yaml", "--against", "HEAD~1").out
 
 
 def test_another_revision_is_named(call: Command, committed: Path, edit: Edit) -> None:

@@ -191,6 +191,19 @@ def test_alias_is_no_kms_key(call: Command, folder: Path, capsys: pytest.Capture
     assert "expected the ARN of a key (IAM takes no alias)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "account", ["abc", '*"', "1234-5678-9012", "12345678901", "1234567890123", "", "123456789012\n"]
+)
+def test_an_account_is_twelve_digits(
+    call: Command, folder: Path, capsys: pytest.CaptureFixture[str], account: str
+) -> None:
+    (folder / "values.yaml").write_text(yaml.safe_dump(minimal()))
+    with pytest.raises(SystemExit) as ended:
+        main(["iam-policy", "values.yaml", "--account", account])
+    assert ended.value.code == 2
+    assert f"expected the 12 digits of an AWS account, got {account!r}" in capsys.readouterr().err
+
+
 def test_where_the_job_is_switched_off_there_is_no_policy_for_it(
     call: Command, folder: Path, policy: Policy
 ) -> None:

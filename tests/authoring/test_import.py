@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from authoring.conftest import Command
+from authoring.conftest import Command, rendered_as_advised
 from chart.helm_cli import ROOT
 
 CORTEX = """\
@@ -67,6 +67,39 @@ def test_lint_finds_no_error_in_what_is_written(call: Command, cortex: Path) -> 
     assert call("lint", "values/text-generator.yaml", "values/second.yaml").code == 0
 
 
+def test_install_command_in_the_file_works_as_it_stands(call: Command, cortex: Path) -> None:
+    said = call("import", "cortex.yaml", "--output-dir", "my apis")
+    assert "'my apis/second.yaml' is written" in said.out
+    rendered = rendered_as_advised(cortex / "my apis/second.yaml").replace('"', "")
+    assert "name: api-second" in rendered
+    assert "image: registry.example/cortex-async:" in rendered
+
+
+def test_node_groups_are_matched_as_the_note_says(call: Command, folder: Path) -> None:
+    entry = "- {name: reader, kind: AsyncAPI, node_groups: [cpu], pod: {containers: [{name: a, image: 'b:1'}]}}\n"
+    own = entry.replace("name: reader,", "name: own, nodeGroupLabel: {key: team/group}, tolerations: [],")
+    (folder / "cortex.yaml").write_text(CORTEX + entry + own)
+    (note,) = [line for line in call("import", "cortex.yaml").err.splitlines() if "node_groups" in line]
+    assert note.startswith("note: reader has node_groups, ")
+    assert "cx-ws-" in note  # spot
+    with (folder / "reader.yaml").open("a") as file:
+        file.write("\n" + "\n".join(f"{each}" for each in note.split("`")[1::2]))
+    assert call("lint", "reader.yaml").code == 0
+    objects = yaml.safe_load_all(rendered_as_advised(folder / "reader.yaml"))
+    (pod,) = [
+        each["spec"]["template"]["spec"]
+        for each in objects
+        if (each["kind"], each["metadata"]["name"]) == ("Deployment", "api-reader")
+    ]
+    (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+        "nodeSelectorTerms"
+    ]
+    assert term["matchExpressions"] == [
+        {"key": "alpha.eksctl.io/nodegroup-name", "operator": "In", "values": ["cx-wd-cpu"]}
+    ]
+    assert {"key": "workload", "operator": "Exists", "effect": "NoSchedule"} in pod["tolerations"]
+
+
 def test_region_and_bucket_are_options(call: Command, cortex: Path) -> None:
     said = call("import", "cortex.yaml", "--region", "eu-west-1", "--bucket", "results")
     assert yaml.safe_load((cortex / "second.yaml").read_text())["aws"] == {
@@ -120,6 +153,7 @@ BAD = [
         ["cortex.yaml:1:13: kind: expected one of", "did you mean `RealtimeAPI`?"],
     ),
     ("- name: a\n", ["kind: expected one of", "got null"]),
+    ("- {name: a, kind: [AsyncAPI]}\n", ["cortex.yaml:1:13: kind: expected one of", 'got ["AsyncAPI"]']),
     ("- kind: AsyncAPI\n", ["name: required", "pod.containers"]),
     (
         f"{CORTEX}\n- {{name: a, kind: AsyncAPI, pod: {{prt: 1}}}}\n",
@@ -167,3 +201,18 @@ def test_the_source_is_never_overwritten(call: Command, folder: Path) -> None:
     said = call("import", "cortex.yaml", "--force")
     assert (said.code, (folder / "cortex.yaml").read_text()) == (1, text)
     assert "--output-dir" in said.err
+
+
+def test_an_output_folder_that_is_a_file_is_told(call: Command, cortex: Path) -> None:
+    said = call("import", "cortex.yaml", "--output-dir", "cortex.yaml", "--force")
+    assert (said.code, said.out) == (1, "")
+    assert "cannot make the folder cortex.yaml: " in said.err
+    assert (cortex / "cortex.yaml").read_text() == CORTEX
+
+
+@pytest.mark.parametrize("name", ["two\nlines.yaml", "latin-\udce9.yaml"])
+def test_any_name_of_the_source_will_do(call: Command, folder: Path, name: str) -> None:
+    (folder / name).write_text("- {name: a, kind: AsyncAPI, pod: {containers: [{name: a, image: b}]}}\n")
+    said = call("import", name)
+    assert said.code == 0, said.err
+    assert yaml.safe_load((folder / "a.yaml").read_text())["name"] == "a"

@@ -1,12 +1,14 @@
 """new: a values file that lint has nothing against, or a reason why not."""
 
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from authoring.conftest import Command
-from chart.helm_cli import ROOT
+from authoring.conftest import Command, advised, rendered_as_advised
+from chart.helm_cli import CHART, ROOT
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,24 @@ def test_what_is_commented_out_is_valid_too(call: Command, folder: Path) -> None
     assert call("lint", "--strict", "all.yaml").out == ""
 
 
+@pytest.mark.parametrize("output", ["reader.yaml", "my apis/the file.yaml"])
+def test_commands_in_the_file_work_as_they_stand(call: Command, folder: Path, output: str) -> None:
+    said = call("new", "reader", "--image", "reader:1", "--output", output)
+    assert "image: registry.example/cortex-async:" in rendered_as_advised(folder / output).replace('"', "")
+    program, *words = advised(folder / output, "check it")
+    assert (program, call(*words).code) == ("cortex-async", 0)
+    assert advised(folder / output, "what an edit does") == ["cortex-async", "diff", output]
+    assert said.out.endswith(f"cortex-async lint {shlex.quote(output)}\n")
+
+
+@pytest.mark.parametrize("where", ["charts/cortex-async", "my charts/cortex-async"])
+def test_a_chart_below_the_working_folder_is_named_from_there(call: Command, folder: Path, where: str) -> None:
+    shutil.copytree(CHART, folder / where)
+    call("new", "reader", "--image", "reader:1", "--chart", folder / where)
+    assert advised(folder / "reader.yaml", "install it")[3] == where
+    assert rendered_as_advised(folder / "reader.yaml")
+
+
 def test_editors_find_the_schema(call: Command, folder: Path) -> None:
     call("new", "reader", "--image", "reader:1")
     first = (folder / "reader.yaml").read_text().splitlines()[0]
@@ -113,3 +133,30 @@ def test_a_file_is_overwritten_only_by_force(call: Command, folder: Path) -> Non
     assert "reader.yaml; overwrite it by --force" in said.err
     assert call("new", "reader", "--image", "reader:1", "--force").code == 0
     assert (folder / "reader.yaml").read_text() != "mine"
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("apis", "expected a file to write, got the folder apis; name the file in it"),
+        ("other/", "--output: expected a file, got the folder other/; name the file in it"),
+        ("taken/reader.yaml", "cannot make the folder taken: "),
+    ],
+)
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_what_is_no_place_for_a_file_is_told(
+    call: Command, folder: Path, output: str, message: str, force: list[str]
+) -> None:
+    (folder / "apis").mkdir()
+    (folder / "taken").write_text("mine")
+    said = call("new", "reader", "--image", "reader:1", "--output", output, *force)
+    assert (said.code, said.out) == (1, "")
+    assert message in said.err
+    assert sorted(each.name for each in folder.rglob("*")) == ["apis", "taken"]
+
+
+@pytest.mark.parametrize("output", ["two\nlines.yaml", "latin-\udce9.yaml"])
+def test_any_name_of_a_file_gives_a_values_file(call: Command, folder: Path, output: str) -> None:
+    said = call("new", "reader", "--image", "reader:1", "--output", output)
+    assert said.code == 0, said.err
+    assert yaml.safe_load((folder / output).read_text())["name"] == "reader"

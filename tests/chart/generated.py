@@ -184,6 +184,7 @@ _DEFAULT_REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 
 
 def _mend_platform(result: Values) -> None:
+    result.pop("enabled", None)
     for part in ("gateway", "dispatcher", "provision", "emulator"):
         resources = result.get(part, {}).get("resources", {})
         requests = {**_DEFAULT_REQUESTS, **resources.get("requests", {})}
