@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--account",
+        type=_account,
         metavar="ID",
         help="AWS account of the queues (default: whichever the role is in, by a condition)",
     )
@@ -66,6 +67,12 @@ def run(args: argparse.Namespace) -> int:
     policies = {part: policy(api, part, args.account, args.kms_keys, delete=delete) for part in parts}
     print(json.dumps(policies[args.part] if args.part else policies, indent=2))
     return 0
+
+
+def _account(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{12}", text):
+        raise argparse.ArgumentTypeError(f"expected the 12 digits of an AWS account, got {text!r}")
+    return text
 
 
 def _kms_key(text: str) -> str:
