@@ -55,7 +55,8 @@ def test_nothing_differs_from_what_is_committed(call: Command, committed: Path) 
     ("before", "after", "sentence"),
     [
         ("cpu: 200m", "cpu: 300m", "The API's pods restart."),
-        ("max_concurrency: 1", "max_concurrency: 2", "The API's pods and the gateway's pods restart."),
+        ("max_concurrency: 1", "max_concurrency: 2", "The API's pods restart."),
+        ("name: hello", "name: hello\nlogLevel: debug", "The API's pods and the gateway's pods restart."),
         ("name: hello", "name: hello\ngateway: {podLabels: {a: b}}", "The gateway's pods restart."),
         ("name: hello", "name: hello\nautoscaling: {init_replicas: 3}", "No running pod restarts."),
         ("name: hello", "# hello\nname: hello", "Nothing that is rendered differs from HEAD."),

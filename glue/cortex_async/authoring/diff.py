@@ -7,6 +7,7 @@ kubeconfig). The chart is the same on both sides of a comparison with a revision
 
 import argparse
 import difflib
+import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,16 @@ from typing import Any
 
 from cortex_async import helm
 from cortex_async.errors import CortexError
-from cortex_async.rendering import HelmRefused, Object, find_object, read_objects, release_name, render, run_helm
+from cortex_async.rendering import (
+    HelmRefused,
+    Object,
+    find_data,
+    find_object,
+    read_objects,
+    release_name,
+    render,
+    run_helm,
+)
 from cortex_async.values import ValuesError, check_values, find_chart
 from cortex_async.values.document import dump_yaml
 
@@ -96,21 +106,31 @@ def _committed(file: Path, revision: str) -> str | None:
     """Return the file's text at a git revision, None when it was not there; raises DiffError."""
     verify = _git(file.parent, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
     if verify.returncode != 0:
-        reason = (verify.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("fatal: ")
+        errors = verify.stderr.decode(errors="replace")
+        reason = (errors.strip().splitlines() or ["no reason given"])[-1].removeprefix("fatal: ")
         raise DiffError(
             f"git knows no revision {revision} of {file} ({reason}); "
             f"name one by --against, or an installed release by --against {_RELEASE}NAME"
         )
-    shown = _git(file.parent, "show", f"{verify.stdout.strip()}:./{file.name}")
-    return shown.stdout if shown.returncode == 0 else None
+    shown = _git(file.parent, "show", f"{verify.stdout.decode().strip()}:./{file.name}")
+    if shown.returncode != 0:
+        return None
+    try:
+        return shown.stdout.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        byte = error.object[error.start]
+        raise DiffError(
+            f"{file.name} at {revision}: line {line}: expected UTF-8 text, got the byte {byte:#04x}; "
+            "name another revision by --against"
+        ) from error
 
 
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(  # noqa: S603 (git, without a shell)
             ["git", "-C", folder, *arguments],  # noqa: S607 (the one on PATH)
             capture_output=True,
-            encoding="utf-8-sig",
             check=False,
         )
     except OSError as error:
@@ -148,22 +168,53 @@ def _summary(old: Objects, new: Objects, against: str) -> Iterator[str]:
     if old == new:
         yield f"Nothing that is rendered differs from {against}."
         return
+    yield from _about_data(old, new)
     yield from _about_pods(old, new)
+
+
+def _about_data(old: Objects, new: Objects) -> Iterator[str]:
+    """Say what stays behind: the queue and the objects in S3 that the old names mean."""
+    if not old:
+        return
+    (old_queue, old_storage), (new_queue, new_storage) = (_data(side) for side in (old, new))
+    if old_queue != new_queue:
+        yield (
+            f"The queue is {new_queue} instead of {old_queue}: "
+            "requests and dead letters of the old one stay there."
+        )
+    if old_storage != new_storage:
+        yield (
+            f"Payloads and results are under {new_storage} instead of {old_storage}: "
+            "those under the old one stay there."
+        )
+
+
+def _data(objects: Objects) -> tuple[str, str]:
+    """Return the queue and the place in S3, read without `api_config`: a release may be of an older version."""
+    api = json.loads(find_data(objects.values(), "ConfigMap", "api.json"))
+    aws, queue, storage = api["aws"], api["queue"], api["storage"]
+    at = f" at {aws['endpointUrl']}" if aws["endpointUrl"] else ""
+    named = f"{queue['name']} in {aws['region']}{at}"
+    return queue["url"] or named, f"s3://{storage['bucket']}/{storage['prefix']}/{api['name']}{at}"
 
 
 def _about_pods(old: Objects, new: Objects) -> Iterator[str]:
     """Say which pods restart: those of a Deployment whose pod template differs."""
-    restarting = []
+    restarting, said = [], False
     for component, words in _COMPONENTS.items():
         before, after = (find_object(side.values(), "Deployment", component) for side in (old, new))
         if before is None or after is None or before["metadata"]["name"] != after["metadata"]["name"]:
             if before is not after:
+                said = True
                 yield _capital(
                     f"{words} are {'removed' if after is None else 'new' if before is None else 'replaced'}."
                 )
         elif before["spec"]["template"] != after["spec"]["template"]:
             restarting.append(words)
-    yield _capital(f"{' and '.join(restarting)} restart.") if restarting else "No running pod restarts."
+    if restarting:
+        yield _capital(f"{' and '.join(restarting)} restart.")
+    elif not said:
+        yield "No running pod restarts."
 
 
 def _capital(sentence: str) -> str:
