@@ -91,6 +91,13 @@ def test_editors_find_the_schema(call: Command, folder: Path) -> None:
     assert first == f"# yaml-language-server: $schema={ROOT}/schemas/values.schema.json"
 
 
+def test_a_schema_in_a_folder_with_blanks_is_one_word(call: Command, folder: Path) -> None:
+    shutil.copytree(CHART, folder / "my charts/cortex-async")
+    call("new", "reader", "--image", "reader:1", "--chart", folder / "my charts/cortex-async")
+    _, _, reference = (folder / "reader.yaml").read_text().splitlines()[0].partition("$schema=")
+    assert reference == (folder / "my charts/cortex-async/values.schema.json").as_uri()
+
+
 def test_what_is_not_known_yet_is_told(call: Command) -> None:
     said = call("new", "reader", "--image", "reader")
     assert "aws.region (us-west-2) and aws.bucket (my-cortex-bucket) only hold the place" in said.err

@@ -81,17 +81,18 @@ def run(args: argparse.Namespace) -> int:
             kind = entry.values["kind"]
             print(f"note: {place}: {_name(entry)} is a {kind}, left out: {NOT_TAKEN[kind]}", file=sys.stderr)
             continue
-        text = _text(entry, args, chart.folder)
+        file = args.output_dir / f"{entry.values['name']}.yaml"
+        text = _text(entry, args, chart.folder, file)
         render(place, chart.folder, entry.values["name"], ["--values", "-"], text)
-        texts[args.output_dir / f"{entry.values['name']}.yaml"] = text
+        texts[file] = text
     if not texts:
         raise ImportRefused(f"{args.file} has no entry of kind AsyncAPI, so nothing is written")
     if any(file.exists() and file.samefile(args.file) for file in texts):
         raise ImportRefused(f"{args.file} would be overwritten itself; choose another folder by --output-dir")
     writing.write_files(texts, force=args.force)
     for file in texts:
-        print(f"{file} is written")
-    for note in writing.placeholder_notes(args):
+        print(f"{writing.quoted(file)} is written")
+    for note in (*writing.placeholder_notes(args), *_node_group_notes(entries)):
         print(f"note: {note}", file=sys.stderr)
     return 0
 
@@ -145,7 +146,7 @@ def _problems(entries: Sequence[Entry], chart: Chart, aws: Mapping[str, str]) ->
     names: dict[str, int] = {}
     for entry in entries:
         kind = entry.values.get("kind")
-        if kind in NOT_TAKEN:
+        if isinstance(kind, str) and kind in NOT_TAKEN:
             continue
         if kind != "AsyncAPI":
             yield locate(entry.document, ("kind",), _unknown_kind(kind))
@@ -179,11 +180,32 @@ def _additions(entry: Entry, aws: Mapping[str, str]) -> dict[str, Any]:
     return {key: value for key, value in added.items() if key not in entry.values}
 
 
-def _text(entry: Entry, args: argparse.Namespace, chart: Path) -> str:
+def _node_group_notes(entries: Sequence[Entry]) -> list[str]:
+    """Return what to add where Cortex's names of node groups mean nodes that Cortex made."""
+    names = [
+        _name(each)
+        for each in entries
+        if each.values["kind"] == "AsyncAPI"
+        and each.values.get("node_groups")
+        and "nodeGroupLabel" not in each.values
+    ]
+    if not names:
+        return []
+    return [
+        f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} node_groups, taken for EKS managed ones; on a "
+        "cluster that Cortex made, add `nodeGroupLabel: {key: alpha.eksctl.io/nodegroup-name, prefix: cx-wd-}` "
+        "(cx-ws- for spot) and `tolerations: [{key: workload, operator: Exists, effect: NoSchedule}]`"
+    ]
+
+
+def _text(entry: Entry, args: argparse.Namespace, chart: Path, file: Path) -> str:
     added = _additions(entry, writing.place(args))
     text = writing.fill(
         "imported.yaml.j2",
         schema=writing.schema_reference(chart, args.output_dir),
+        file=file,
+        name=entry.values["name"],
+        chart=writing.from_here(chart),
         source=args.file.name,
         line=entry.line,
         kept=entry.text is not None,

@@ -47,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the file and say what comes next."""
     chart = Chart(args.chart)
+    if (args.output or "").endswith("/"):
+        raise OptionsError(f"--output: expected a file, got the folder {args.output}; name the file in it")
     file = Path("values.yaml" if args.output == "-" else args.output or f"{args.name}.yaml")
     text = _text(args, chart.folder, file)
     findings = chart.check(parse_document(text))
@@ -58,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
         print(text, end="")
     else:
         writing.write_files({file: text}, force=args.force)
-        print(f"{file} is written; check it after every edit: cortex-async lint {file}")
+        word = writing.quoted(file)
+        print(f"{word} is written; check it after every edit: cortex-async lint {word}")
     for note in (*writing.placeholder_notes(args), *_image_notes(args.image)):
         print(f"note: {note}", file=sys.stderr)
     return 0
@@ -69,7 +72,7 @@ def _text(args: argparse.Namespace, chart: Path, file: Path) -> str:
         "new.yaml.j2",
         schema=writing.schema_reference(chart, file.parent),
         file=file,
-        chart=args.chart or "charts/cortex-async",
+        chart=writing.from_here(chart),
         name=args.name,
         image=args.image,
         port=args.port,

@@ -4,6 +4,7 @@ import argparse
 import functools
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["scalar"] = _scalar
+    environment.filters["quoted"] = quoted
     return environment
 
 
@@ -60,20 +62,38 @@ def _scalar(value: Any) -> str:
     return json.dumps(value) if "\n" in text else text
 
 
+def quoted(path: Path | str) -> str:
+    """Return a path as one word of a shell on one line; what cannot be printed is escaped."""
+    text = str(path)
+    return shlex.quote(text) if text.isprintable() else f"${text!a}"
+
+
+def from_here(folder: Path) -> Path:
+    """Return a folder's path for a command: relative below the working folder, absolute elsewhere."""
+    absolute = Path(os.path.abspath(folder))
+    here = Path.cwd()
+    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
+
+
 def schema_reference(chart: Path, folder: Path) -> str:
-    """Return where editors find the chart's schema: relative inside the chart's checkout, absolute elsewhere."""
+    """Return where editors find the chart's schema: relative inside the chart's checkout, absolute elsewhere.
+
+    Editors end the reference at the first blank, so a path that has one becomes a URI.
+    """
     schema = chart.resolve() / "values.schema.json"
     checkout = chart.resolve().parent.parent
     source = checkout / "schemas" / "values.schema.json"
     if source.is_file():
         schema = source
-    if folder.resolve().is_relative_to(checkout):
-        return os.path.relpath(schema, folder.resolve())
-    return str(schema)
+    inside = folder.resolve().is_relative_to(checkout)
+    reference = os.path.relpath(schema, folder.resolve()) if inside else str(schema)
+    return reference if reference.isprintable() and " " not in reference else schema.as_uri()
 
 
 def write_files(texts: Mapping[Path, str], *, force: bool) -> None:
     """Write files, all or, unless `force`, none when one of them is there already; raises OutputError."""
+    if folders := [str(file) for file in texts if file.is_dir()]:
+        raise OutputError(f"expected a file to write, got the folder {', '.join(folders)}; name the file in it")
     taken = [str(file) for file in texts if os.path.lexists(file)]
     if taken and not force:
         raise OutputError(
@@ -82,6 +102,9 @@ def write_files(texts: Mapping[Path, str], *, force: bool) -> None:
     for file, text in texts.items():
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {file.parent}: {error.strerror}") from error
+        try:
             with file.open("w" if force else "x", encoding="utf-8") as stream:
                 stream.write(text)
         except OSError as error:
