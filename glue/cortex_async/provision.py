@@ -32,6 +32,7 @@ _SECONDS_A_DAY = 86_400
 _OWNER = "release"  # the tag that says whose a queue is
 _DEAD_LETTER_DAYS = 14  # the longest that SQS keeps a message
 _SMALLEST_TRANSITION = "TransitionDefaultMinimumObjectSize"  # beside the rules, and reset by a put without it
+_SMALLER_MESSAGE_BYTES = 262_144  # what a queue takes that was made before SQS took 1 MiB (August 2025)
 _TRIES = 15
 _PAUSE_SECONDS = 5.0  # a name can be used again 60 s after its queue was deleted
 
@@ -108,6 +109,8 @@ def _provision_queues(api: ApiConfig, sqs: Any) -> None:
         "MessageRetentionPeriod": str(api.storage.retention_days * _SECONDS_A_DAY),
         "RedrivePolicy": json.dumps(redrive),
     }
+    if api.queue.inline_limit_bytes > _SMALLER_MESSAGE_BYTES:
+        attributes["MaximumMessageSize"] = str(api.queue.inline_limit_bytes)
     _ensure_queue(sqs, api.queue.name, attributes, tags)
 
 
@@ -184,6 +187,7 @@ def _provision_bucket(api: ApiConfig, s3: Any, *, create: bool) -> None:
         "Filter": {"Prefix": prefix},
         "Status": "Enabled",
         "Expiration": {"Days": api.storage.retention_days},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},  # of a bucket with versioning
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
     }
     _ensure_rule(s3, bucket, rule)
@@ -199,7 +203,7 @@ def _ensure_rule(s3: Any, bucket: str, rule: dict[str, Any]) -> None:
             return
         if attempt > 1:
             time.sleep(1.0)
-        others = [other for other in rules if other.get("ID") != rule["ID"]]
+        others = [_with_filter(other) for other in rules if other.get("ID") != rule["ID"]]
         beside = {key: value for key, value in found.items() if key == _SMALLEST_TRANSITION}
         s3.put_bucket_lifecycle_configuration(
             Bucket=bucket, LifecycleConfiguration={"Rules": [*others, rule]}, **beside
@@ -207,6 +211,13 @@ def _ensure_rule(s3: Any, bucket: str, rule: dict[str, Any]) -> None:
     raise ProvisionError(
         f"the lifecycle rule of {bucket} is overwritten again and again; does something else manage it?"
     )
+
+
+def _with_filter(rule: dict[str, Any]) -> dict[str, Any]:
+    """Return a rule whose prefix is in a filter: S3 refuses filters beside a rule of the older form."""
+    if "Prefix" not in rule:
+        return rule
+    return {**{key: value for key, value in rule.items() if key != "Prefix"}, "Filter": {"Prefix": rule["Prefix"]}}
 
 
 def _lifecycle(s3: Any, bucket: str) -> dict[str, Any]:

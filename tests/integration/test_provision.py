@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cortex_async.config import ApiConfig
 from support.processes import Emulator
 from support.stack import Stack
 
+ROOT = Path(__file__).parents[2]
 MakeStack = Callable[..., Stack]
 
 
@@ -36,6 +38,18 @@ def bucket(emulator: Emulator) -> str:
     return name
 
 
+def play(monkeypatch: pytest.MonkeyPatch, found: Callable[..., None], put: Callable[..., None], at: str) -> None:
+    """Let `found` change what the bucket's lifecycle is said to be, and show `put` what is written."""
+
+    def client(api: ApiConfig, service: str) -> Any:
+        made = boto.client(api, service)
+        made.meta.events.register("after-call.s3.GetBucketLifecycleConfiguration", found)
+        made.meta.events.register(f"{at}.s3.PutBucketLifecycleConfiguration", put)
+        return made
+
+    monkeypatch.setattr(provision, "client", client)
+
+
 def test_makes_queue_dead_letter_queue_and_lifecycle_rule(make_stack: MakeStack, bucket: str) -> None:
     stack = make_stack({"storage": {"bucket": bucket, "retentionDays": 3}})
     process = stack.command("provision")
@@ -51,6 +65,7 @@ def test_makes_queue_dead_letter_queue_and_lifecycle_rule(make_stack: MakeStack,
     (rule,) = rules(stack, bucket)
     assert rule["Filter"]["Prefix"] == f"test/{stack.name}/"
     assert rule["Expiration"]["Days"] == 3
+    assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1
     assert rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1
 
 
@@ -91,6 +106,48 @@ def test_keeps_the_lifecycle_rules_of_others(make_stack: MakeStack, bucket: str)
     assert theirs in rules(one, bucket)
 
 
+def test_old_form_of_a_rule_is_written_as_the_new_one(
+    make_stack: MakeStack, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 keeps both forms, and refuses them together; the emulator knows one: the client plays its part."""
+    stack = make_stack({"storage": {"bucket": bucket}})
+    theirs = {"ID": "logs", "Status": "Enabled", "Expiration": {"Days": 30}}
+    stack.emulator.client("s3").put_bucket_lifecycle_configuration(
+        Bucket=bucket, LifecycleConfiguration={"Rules": [{**theirs, "Filter": {"Prefix": "logs/"}}]}
+    )
+    put: list[dict[str, Any]] = []
+
+    def found(parsed: dict[str, Any], **_: Any) -> None:
+        parsed.update(Rules=put[-1]["LifecycleConfiguration"]["Rules"] if put else [{**theirs, "Prefix": "logs/"}])
+
+    play(monkeypatch, found, lambda params, **_: put.append(params), "provide-client-params")
+    stack.provision()
+    (written,) = put
+    assert written["LifecycleConfiguration"]["Rules"][0] == {**theirs, "Filter": {"Prefix": "logs/"}}
+
+
+@pytest.mark.parametrize(("limit", "size"), [(262_144, None), (1_048_576, "1048576")])
+def test_queue_takes_the_largest_message(make_stack: MakeStack, bucket: str, limit: int, size: str | None) -> None:
+    stack = make_stack({"storage": {"bucket": bucket}})
+    stack.provision()
+    default = attributes(stack, stack.document["queue"]["name"])["MaximumMessageSize"]
+    stack.document["queue"]["inlineLimitBytes"] = limit
+    stack.provision()
+    found = attributes(stack, stack.document["queue"]["name"])["MaximumMessageSize"]
+    assert found == (size or default)
+
+
+def test_most_attempts_that_the_values_may_ask_for_are_within_what_sqs_counts(
+    make_stack: MakeStack, bucket: str
+) -> None:
+    schema = json.loads((ROOT / "schemas" / "api.schema.json").read_text())
+    most = schema["properties"]["queue"]["properties"]["maxAttempts"]["maximum"]
+    stack = make_stack({"storage": {"bucket": bucket}, "queue": {"maxAttempts": most}})
+    stack.provision()
+    redrive = json.loads(attributes(stack, stack.document["queue"]["name"])["RedrivePolicy"])
+    assert most < int(redrive["maxReceiveCount"]) <= 1000  # more SQS refuses
+
+
 def test_keeps_the_smallest_size_of_a_transition(
     make_stack: MakeStack, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,17 +163,10 @@ def test_keeps_the_smallest_size_of_a_transition(
     def remember(params: dict[str, Any], **_: Any) -> None:
         sent.append(params["headers"].get("x-amz-transition-default-minimum-object-size"))
 
-    def client(api: ApiConfig, service: str) -> Any:
-        made = boto.client(api, service)
-        events = made.meta.events
-        events.register(
-            "after-call.s3.GetBucketLifecycleConfiguration",
-            lambda parsed, **_: parsed.update(TransitionDefaultMinimumObjectSize=size),
-        )
-        events.register("before-call.s3.PutBucketLifecycleConfiguration", remember)
-        return made
+    def found(parsed: dict[str, Any], **_: Any) -> None:
+        parsed.update(TransitionDefaultMinimumObjectSize=size)
 
-    monkeypatch.setattr(provision, "client", client)
+    play(monkeypatch, found, remember, "before-call")
     stack.provision()
     assert sent == [size]
 
