@@ -1,7 +1,7 @@
 """Natural batching: while one call is under way the next items gather, and then go together.
 
-Nothing waits on a timer, so a lone item is as fast as without batching, and under load batches fill by
-themselves.
+A lone item goes at once, as without batching, and under load batches fill by themselves. Only a call that takes
+over a second is no longer waited for: one that hangs must not hold up the others.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from cortex_async.aws.sqs import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, EntryFailur
 from cortex_async.errors import AwsRefused, AwsUnavailable
 
 Item = TypeVar("Item")
-_CALLS_AT_ONCE = 8  # only full batches go beside one that is under way
+_CALLS_AT_ONCE = 8  # only full batches go beside one that began less than so long ago:
+_PROMPT_SECONDS = 1.0
 
 
 class Batcher(Generic[Item]):
@@ -31,6 +32,7 @@ class Batcher(Generic[Item]):
         self._size = size
         self._waiting: deque[tuple[Item, asyncio.Future[EntryFailure | None]]] = deque()
         self._calls: set[asyncio.Task[None]] = set()
+        self._prompt: dict[asyncio.Task[None], asyncio.TimerHandle] = {}  # those that may still be waited for
         self._scheduled = False
 
     async def add(self, item: Item, patience: float | None) -> None:
@@ -80,17 +82,27 @@ class Batcher(Generic[Item]):
 
     def _start_calls(self) -> None:
         self._scheduled = False
-        while self._waiting and (
-            not self._calls or (len(self._waiting) >= MAX_BATCH_ENTRIES and len(self._calls) < _CALLS_AT_ONCE)
+        while (
+            self._waiting
+            and len(self._calls) < _CALLS_AT_ONCE
+            and (not self._prompt or len(self._waiting) >= MAX_BATCH_ENTRIES)
         ):
             batch = self._next_batch()
             if batch:
                 task = asyncio.create_task(self._run(batch))
                 self._calls.add(task)
+                loop = asyncio.get_running_loop()
+                self._prompt[task] = loop.call_later(_PROMPT_SECONDS, self._lapse, task)
                 task.add_done_callback(self._ended)
+
+    def _lapse(self, task: asyncio.Task[None]) -> None:
+        del self._prompt[task]
+        self._start_calls()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
+        if (timer := self._prompt.pop(task, None)) is not None:
+            timer.cancel()
         self._start_calls()
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[EntryFailure | None]]]:

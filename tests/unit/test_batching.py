@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from cortex_async import batching
 from cortex_async.aws.sqs import EntryFailure
 from cortex_async.batching import Batcher
 from cortex_async.errors import AwsRefused, AwsUnavailable
@@ -16,10 +17,13 @@ class Calls:
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
         self.gate = asyncio.Event()
+        self.second = asyncio.Event()
         self.failures: dict[int, list[EntryFailure | Exception]] = {}
 
     async def __call__(self, items: Sequence[int]) -> list[EntryFailure | None]:
         self.batches.append(list(items))
+        if len(self.batches) > 1:
+            self.second.set()
         await self.gate.wait()
         results: list[EntryFailure | None] = []
         for item in items:
@@ -64,6 +68,33 @@ async def test_full_batches_do_not_wait() -> None:
     calls.gate.set()
     await asyncio.gather(*tasks)
     assert calls.batches[2:] == [[20, 21, 22, 23, 24]]
+
+
+async def test_a_call_that_hangs_holds_up_nobody_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "_PROMPT_SECONDS", 0.01)
+    calls = Calls()
+    batcher: Batcher[int] = Batcher("Op", calls)
+    hanging = asyncio.create_task(batcher.add(1, None))
+    await settle()
+    others = [asyncio.create_task(batcher.add(item, None)) for item in (2, 3)]
+    await asyncio.wait_for(calls.second.wait(), 60)
+    calls.gate.set()
+    await asyncio.gather(hanging, *others)
+    assert calls.batches == [[1], [2, 3]]
+
+
+async def test_calls_that_hang_are_not_endlessly_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "_PROMPT_SECONDS", 0.0)
+    calls = Calls()
+    batcher: Batcher[int] = Batcher("Op", calls)
+    items = []
+    for item in range(20):
+        items.append(asyncio.create_task(batcher.add(item, None)))
+        await asyncio.sleep(0.01)
+    assert len(calls.batches) == 8
+    calls.gate.set()
+    await asyncio.gather(*items)
+    assert sorted(item for batch in calls.batches for item in batch) == list(range(20))
 
 
 async def test_batch_stays_within_its_size() -> None:
