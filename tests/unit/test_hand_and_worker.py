@@ -23,12 +23,15 @@ from support.api_document import api_document
 
 class FakeQueue:
     def __init__(self, extend: Callable[[float], Any] | None = None) -> None:
-        self.released = 0
+        self.released = self.deleted = 0
         self.receives = 0
         self._extend = extend
 
     async def release(self, handle: str, delay_seconds: int, patience: float | None) -> None:
         self.released += 1
+
+    async def delete(self, handle: str, patience: float | None) -> None:
+        self.deleted += 1
 
     async def send(self, request_id: str, body: bytes, patience: float | None) -> None:
         await asyncio.Event().wait()  # no answer
@@ -45,13 +48,17 @@ class FakeQueue:
 class FakeStore:
     """Puts the sign of an attempt after each of `delays` in turn; fails while `failures` are left."""
 
-    def __init__(self, delays: list[float], failures: int = 0) -> None:
+    def __init__(self, delays: list[float], failures: int = 0, *, result_of_another: bool = False) -> None:
         self.delays = delays
         self.failures = failures
+        self.result_of_another = result_of_another
         self.signs: list[int] = []
 
     async def has_result(self, request_id: str, patience: float | None) -> bool:
-        return False
+        return self.result_of_another and bool(self.signs)  # that other attempt ends in the meantime
+
+    async def delete_payload(self, request_id: str, patience: float | None) -> None:
+        pass
 
     async def attempts_begun(self, request_id: str, patience: float | None) -> int:
         return 2
@@ -122,6 +129,14 @@ async def test_a_failed_attempt_counts_though_its_dead_letter_was_not_sent_befor
     await asyncio.wait({task})
     await processing.give_back(held, 4)
     assert (store.signs, queue.released) == ([3], 1)
+
+
+async def test_no_dead_letter_when_another_attempt_has_a_result() -> None:
+    queue = FakeQueue()
+    hand, held = in_hand(queue, receive_count=3)
+    store = FakeStore([0], result_of_another=True)
+    await asyncio.wait_for(worker(hand, store, FakeExchange(0)).process(held), 60)  # a letter would never be sent
+    assert queue.deleted == 1
 
 
 async def test_a_defect_neither_ends_the_receiving_nor_makes_it_spin() -> None:

@@ -106,6 +106,8 @@ class Worker:
         attempts = held.attempt - 1 if decision.code == "attempts_exhausted" else held.attempt
         failure = Failure(decision.code, decision.message, attempts, reply.status_code, reply.body)
         if decision.dead_letter:
+            if await keep_trying(lambda: self._store.has_result(held.message.id, None)):
+                return await self._clean_up(held, "another attempt has a result")
             if decision.code != "attempts_exhausted":  # which is none
                 await self._leave_sign(held)
             # before the result: once there is one, nobody would miss the letter
