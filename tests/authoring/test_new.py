@@ -114,6 +114,7 @@ def test_stdout_takes_the_file_and_nothing_else(call: Command, folder: Path) -> 
     ("name", "options", "message"),
     [
         ("Reader", [], "NAME: expected lower-case letters"),
+        ("two\nlines", [], "NAME: expected lower-case letters"),
         ("reader", ["--port", "8888"], "--port: expected anything but 8888"),
         ("reader", ["--image", "two words"], "--image: expected text that matches"),
         ("reader", ["--image", "1\n  - {}"], "--image: expected text that matches"),
