@@ -79,6 +79,7 @@ SCHEMA = {
                 "containers": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/container"}},
             },
         },
+        "autoscaling": {"additionalProperties": False, "properties": {"max_replicas": {"type": "integer"}}},
         "aws": {"type": "object", "required": ["region"], "properties": {"region": {"type": "string"}}},
     },
     "definitions": {"container": CONTAINER, "probe": PROBE},
@@ -121,6 +122,19 @@ def test_accepts_a_file_that_the_defaults_complete(check: Check) -> None:
     [
         (container("imge: x"), "pod.containers[0].imge", "unknown field; did you mean `image`?"),
         (container("Command: []"), "pod.containers[0].Command", "unknown field; did you mean `command`?"),
+        ("compute: {cpu: 1}\n" + container(), "compute", "the compute of each of pod.containers took its place"),
+        ("handler: {type: python}\n" + container(), "handler", "before Cortex 0.36; pod.containers took its"),
+        ("predictor: {type: python}\n" + container(), "predictor", "before Cortex 0.36; pod.containers took its"),
+        (
+            "autoscaling: {max_replica_concurrency: 4}\n" + container(),
+            "autoscaling.max_replica_concurrency",
+            "before Cortex 0.36; pod.max_concurrency took its place",
+        ),
+        (
+            container("env: {DB_PASSWORD: 12345678}"),
+            "pod.containers[0].env.DB_PASSWORD",
+            "text, got a value that is",
+        ),
         (
             container("zzz: 1"),
             "pod.containers[0].zzz",
@@ -209,9 +223,14 @@ def test_reports_every_problem_at_once_in_the_order_of_the_file(check: Check) ->
     [
         ("a: [1", 1, 6, "not valid YAML: while parsing a flow sequence"),
         ("pod:\n\tport: 1", 2, 1, "YAML indents with spaces, not tabs"),
+        ("pod:\n  port:\t1", 2, 8, "expected a space, got a tab"),
+        ("a: '\u2028 \x85'\nb:\r\n- c\rd: ]", 4, 4, "expected the node content"),
+        ("a: '\u2028 \x85'\na: 1", 2, 1, "written twice; the first is in line 1"),
+        ("a: " + "[" * 5000, None, None, "nested too deeply"),
+        ("a: !!int x" + "9" * 5000, 1, 4, 'expected int, got "x999'),
         ("pod: {}\npod: {}", 2, 1, "written twice; the first is in line 1"),
-        ("- name: a\n  kind: AsyncAPI", 1, 1, "put each entry of kind AsyncAPI into a file of its own"),
-        ("hello", 1, 1, "expected fields such as `pod:`, got 'hello'"),
+        ("- name: a\n  kind: AsyncAPI", 1, 1, "`cortex-async import` makes a values file of each"),
+        ("hello", 1, 1, 'expected fields such as `pod:`, got "hello"'),
         ("name: a\n---\nname: b", 2, 1, "expected a single document"),
         ("pod: *nothing", 1, 6, "undefined alias 'nothing'"),
         ("pod: &a [*a]", 1, 6, "an alias contains itself"),
@@ -219,11 +238,21 @@ def test_reports_every_problem_at_once_in_the_order_of_the_file(check: Check) ->
         ("? [a]\n: 1", 1, 3, "a key must be text"),
     ],
 )
-def test_says_where_a_file_is_not_yaml(check: Check, text: str, line: int, column: int, message: str) -> None:
+def test_says_where_a_file_is_not_yaml(
+    check: Check, text: str, line: int | None, column: int | None, message: str
+) -> None:
     (finding,) = check(text)
 
     assert (finding.line, finding.column) == (line, column)
     assert message in finding.message
+    assert len(finding.message) < 200
+
+
+def test_aliases_that_mean_too_much_are_not_written_out(check: Check) -> None:
+    levels = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)]
+    (finding,) = check("\n".join(["a0: &a0 [1, 2]", *levels]))
+
+    assert "more than 100,000 fields and list entries" in finding.message
 
 
 def test_reports_a_file_that_cannot_be_read(tmp_path: Path, chart: Path) -> None:

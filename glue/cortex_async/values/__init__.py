@@ -16,7 +16,9 @@ from jsonschema.validators import validator_for
 
 from cortex_async.errors import CortexError
 from cortex_async.values.document import Document, DocumentError, FieldPath, Position, read_document
-from cortex_async.values.explain import explain, without_false
+from cortex_async.values.explain import Problem, explain, without_false
+from cortex_async.values.secrets import secrets
+from cortex_async.values.wording import show
 
 __all__ = [
     "Chart",
@@ -82,10 +84,11 @@ class Chart:
         self._validator = validator_for(schema)(schema)
 
     def check(self, document: Document, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
-        """Return what the schema refuses in a document, in the order of the file."""
+        """Return what the schema refuses in a document, in the order of the file; no secret is in the messages."""
         values = merge(merge(overlay or {}, document.values, keep_nulls=True), self.defaults)
-        errors = self._validator.iter_errors(values)
-        findings = [locate(document, problem.path, problem.message) for problem in explain(errors)]
+        problems = explain(self._validator.iter_errors(values))
+        hidden = dict(secrets(values)) if problems else {}
+        findings = [locate(document, each.path, _message(each, hidden)) for each in problems]
         return sorted(findings, key=lambda finding: (finding.line or 0, finding.column or 0))
 
 
@@ -137,6 +140,12 @@ def field_path(path: FieldPath) -> str:
         else:
             text += f"[{json.dumps(part)}]"
     return text
+
+
+def _message(problem: Problem, secrets: Mapping[FieldPath, Any]) -> str:
+    if problem.path not in secrets:
+        return problem.message
+    return problem.message.replace(f"got {show(secrets[problem.path])}", "got a value that is not shown")
 
 
 def _finding(path: FieldPath, position: Position | None, message: str) -> Finding:

@@ -6,6 +6,7 @@ Helm takes the last.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +14,18 @@ from typing import Any, ClassVar
 
 import yaml
 
+from cortex_async.values.wording import show
+
+_MOST_NODES = 100_000
+"""Fields and list entries that a document may have once its aliases are written out: 1 kB can mean billions."""
+
 FieldPath = tuple[str | int, ...]
 """Where a field is: keys and list indices, from the root."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """A place in a text file; line and column count from 1."""
+    """A place in a text file; line and column count from 1. A line ends as in editors, by CR, LF or both."""
 
     line: int
     column: int
@@ -103,15 +109,22 @@ def read_document(file: Path) -> Document:
 def read_text(file: Path) -> str:
     """Return what is in a YAML file; raises `DocumentError`."""
     try:
-        return file.read_text(encoding="utf-8-sig")
+        return decode(file.read_bytes())
     except FileNotFoundError as error:
         raise _problem("no such file") from error
     except IsADirectoryError as error:
         raise _problem("expected a values file, got a directory; name the file in it") from error
-    except UnicodeDecodeError as error:
-        raise _problem(f"expected UTF-8 text, got the byte {error.object[error.start]:#04x}") from error
     except OSError as error:
         raise _problem(f"cannot be read: {error.strerror}") from error
+
+
+def decode(content: bytes) -> str:
+    """Return the text of a file, each of its lines ended by LF; raises `DocumentError`."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _problem(f"expected UTF-8 text, got the byte {error.object[error.start]:#04x}") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def parse_document(text: str) -> Document:
@@ -126,16 +139,19 @@ def parse_document(text: str) -> Document:
 
 def parse_yaml(text: str) -> tuple[Any, dict[FieldPath, Position]]:
     """Read one YAML document of any shape, and where each of its parts stands; raises `DocumentError`."""
+    places = _Places(text)
     try:
         loader = _Loader(text)
     except yaml.YAMLError as error:
-        raise _syntax_problem(error) from error
+        raise places.syntax_problem(error) from error
     try:
         root = loader.get_single_node()
-        builder = _Builder(loader)
+        builder = _Builder(loader, places)
         values = builder.build(root, ()) if root is not None else None
     except yaml.YAMLError as error:
-        raise _syntax_problem(error) from error
+        raise places.syntax_problem(error) from error
+    except RecursionError:
+        raise _problem("fields and lists are nested too deeply") from None
     finally:
         loader.dispose()
     if builder.problems:
@@ -143,20 +159,51 @@ def parse_yaml(text: str) -> tuple[Any, dict[FieldPath, Position]]:
     return values, builder.positions
 
 
+class _Places:
+    """Where PyYAML's marks are in a text. Its own lines end at U+0085, U+2028 and U+2029, too."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines = [0, *(end.end() for end in re.finditer(r"\r\n?|\n", text))]
+
+    def of(self, mark: yaml.Mark) -> Position:
+        line = bisect_right(self._lines, mark.index)
+        return Position(line, mark.index - self._lines[line - 1] + 1)
+
+    def syntax_problem(self, error: yaml.YAMLError) -> DocumentError:
+        parts = [getattr(error, "context", None), getattr(error, "problem", None)]
+        text = ", ".join(str(part) for part in parts if part) or str(error).splitlines()[0]
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        if mark is None:
+            return _problem(f"not valid YAML: {text}")
+        position = self.of(mark)
+        if "'\\t'" in text:
+            if self._text[mark.index - position.column + 1 : mark.index].strip():
+                return _problem("expected a space, got a tab", position)
+            text += "; YAML indents with spaces, not tabs"
+        return _problem(f"not valid YAML: {text}", position)
+
+
 class _Builder:
     """Turns YAML nodes into plain values; gathers positions and problems on the way."""
 
-    def __init__(self, loader: _Loader) -> None:
+    def __init__(self, loader: _Loader, places: _Places) -> None:
         self.loader = loader
+        self.places = places
         self.positions: dict[FieldPath, Position] = {}
         self.problems: list[tuple[FieldPath, Position | None, str]] = []
         self._open: set[int] = set()
+        self._nodes = 0
 
     def build(self, node: yaml.Node, path: FieldPath) -> Any:
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            text = f"with its aliases written out, it has more than {_MOST_NODES:,} fields and list entries"
+            raise _problem(text, self._start(node))
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         if id(node) in self._open:
-            self.problems.append((path, _start(node), "an alias contains itself"))
+            self.problems.append((path, self._start(node), "an alias contains itself"))
             return None
         self._open.add(id(node))
         try:
@@ -167,8 +214,11 @@ class _Builder:
             self._open.discard(id(node))
 
     def _entry(self, at: yaml.Node, value: yaml.Node, path: FieldPath) -> Any:
-        self.positions[path] = _start(at)
+        self.positions[path] = self._start(at)
         return self.build(value, path)
+
+    def _start(self, node: yaml.Node) -> Position:
+        return self.places.of(node.start_mark)
 
     def _mapping(self, node: yaml.Node, path: FieldPath) -> dict[str, Any]:
         own: dict[str, Any] = {}
@@ -182,7 +232,7 @@ class _Builder:
             here = (*path, key)
             if key in own:
                 first = self.positions[here].line
-                self.problems.append((here, _start(key_node), f"written twice; the first is in line {first}"))
+                self.problems.append((here, self._start(key_node), f"written twice; the first is in line {first}"))
                 continue
             own[key] = self._entry(key_node, value_node, here)
         return merged | own
@@ -196,9 +246,9 @@ class _Builder:
     def _scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
         try:
             return self.loader.construct_object(node)
-        except (ValueError, KeyError, IndexError) as error:
+        except (ValueError, KeyError, IndexError):
             kind = node.tag.rpartition(":")[2]
-            self.problems.append((path, _start(node), f"expected {kind}, got {node.value!r} ({error})"))
+            self.problems.append((path, self._start(node), f"expected {kind}, got {show(node.value)}"))
             return None
 
 
@@ -213,24 +263,11 @@ def _merge_sources(node: yaml.Node) -> Iterator[yaml.Node]:
 def _not_a_mapping(values: Any) -> str:
     if isinstance(values, list):
         return (
-            "expected fields such as `pod:`, got a list; to use a list of Cortex APIs, "
-            "put each entry of kind AsyncAPI into a file of its own"
+            "expected fields such as `pod:`, got a list; if it is the list of APIs of a cortex.yaml, "
+            "`cortex-async import` makes a values file of each"
         )
-    return f"expected fields such as `pod:`, got {values!r}"
-
-
-def _start(node: yaml.Node) -> Position:
-    return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+    return f"expected fields such as `pod:`, got {show(values)}"
 
 
 def _problem(message: str, position: Position | None = None) -> DocumentError:
     return DocumentError([((), position, message)])
-
-
-def _syntax_problem(error: yaml.YAMLError) -> DocumentError:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    position = Position(mark.line + 1, mark.column + 1) if mark else None
-    parts = [getattr(error, "context", None), getattr(error, "problem", None)]
-    text = ", ".join(str(part) for part in parts if part) or str(error).splitlines()[0]
-    hint = "; YAML indents with spaces, not tabs" if "'\\t'" in text else ""
-    return _problem(f"not valid YAML: {text}{hint}", position)

@@ -13,6 +13,7 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 
 from cortex_async.values.document import FieldPath
+from cortex_async.values.retired import retired
 from cortex_async.values.wording import description, either, expected, nearest_name, sentence, show
 
 
@@ -101,7 +102,9 @@ def _explain_unknown(error: ValidationError, path: FieldPath) -> Iterator[_Found
         if name in known or any(re.search(pattern, name) for pattern in patterns):
             continue
         nearest = nearest_name(name, [each for each in known if each not in fields]) or nearest_name(name, known)
-        if nearest is not None:
+        if old := retired((*path, name)):
+            hint, nearest = old, None
+        elif nearest is not None:
             hint = f"did you mean `{nearest}`?"
         elif known:
             hint = f"expected one of {', '.join(sorted(known))}"
