@@ -1,0 +1,81 @@
+"""How a command ends that its user, its reader or the disk stops: by its exit code, without a traceback."""
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from cortex_async import cli
+
+Command = Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Let `cortex-async smoke` be a function."""
+
+    def command(call: Callable[[], object]) -> None:
+        module = ModuleType("it")
+        module.add_arguments = lambda _: None  # type: ignore[attr-defined]
+        module.run = lambda _: 0 if call() is None else 1  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "it", module)
+        monkeypatch.setitem(cli.COMMANDS, "smoke", ("it", "it"))
+
+    return command
+
+
+def fails(error: BaseException) -> Callable[[], object]:
+    def fail() -> object:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 141, ""),
+        (PermissionError(13, "Permission denied", "a.yaml"), 1, "cortex-async smoke: a.yaml: Permission denied\n"),
+        (RecursionError("deep"), 1, "cortex-async smoke: what it was given is nested too deeply\n"),
+    ],
+)
+def test_what_stops_a_command_is_told_in_a_line(
+    command: Command, error: BaseException, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(fails(error))
+    assert cli.main(["smoke"]) == code
+    assert capsys.readouterr().err == message
+
+
+def test_a_reader_that_has_gone_ends_it_quietly(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command(lambda: print("text"))
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert cli.main(["smoke"]) == 141
+    assert capsys.readouterr().err == ""
+
+
+def test_a_full_disk_is_told(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(lambda: print("text"))
+    with open("/dev/full", "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert cli.main(["smoke"]) == 1
+    assert capsys.readouterr().err == "cortex-async smoke: No space left on device\n"
+
+
+def test_what_a_terminal_cannot_show_is_escaped(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    command(lambda: print("ü中"))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
+    cli.main(["smoke"])
+    assert written.getvalue() == b"\\xfc\\u4e2d\n"
