@@ -39,11 +39,14 @@ def test_clean_warned_and_broken_files_have_their_exit_codes(write: Write) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.yaml"], "no such file"),
+        (["nowhere.yaml"], "nowhere.yaml: No such file"),
+        (["FILE/values.yaml"], "values.yaml: Not a directory"),
         ([], "no values files under values"),
         (["empty"], "no values files under empty"),
-        (["FILE", "--kube-version", "1.20"], "--kube-version 1.20: expected one of 1.29, "),
+        (["FILE", "--kube-version", "1.20"], "--kube-version 1.20: expected one of 1.29, 1.30, "),
         (["FILE", "--helm", "/no/helm"], "cannot run /no/helm"),
+        (["FILE", "--helm", "/bin/true"], "cannot run /bin/true as helm"),
+        (["FILE", "--helm", "./old"], "old is helm 3.17; expected helm 3.18 or newer"),
         (["FILE", "--chart", "/no/chart"], "there is no Chart.yaml"),
     ],
 )
@@ -58,7 +61,10 @@ def test_what_cannot_run_exits_2(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     file = str(write(minimal()))
-    assert main(["lint", *(file if each == "FILE" else each for each in arguments)]) == 2
+    old = tmp_path / "old"
+    old.write_text("#!/bin/sh\necho v3.17.9\n")
+    old.chmod(0o755)
+    assert main(["lint", *(each.replace("FILE", file) for each in arguments)]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -78,6 +84,16 @@ def test_text_underlines_what_is_meant(write: Write, capsys: pytest.CaptureFixtu
         '  3 |   - {name: web, imge: "100%, a:b"}',
         "    |                 ^^^^",
     ]
+
+
+def test_text_shows_what_is_meant_of_a_long_line(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    long = "x" * 200_000
+    main(["lint", str(write(f"pod: {{containers: [{{name: {long}, imge: {long}}}]}}\n"))])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) < 1000
+    excerpt, marks = lines[-2:]
+    assert excerpt[marks.index("^") :].startswith("imge: xxx")
+    assert marks.endswith(" ^^^^")
 
 
 def test_sarif_is_what_its_schema_says(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,7 @@ def test_every_warning_has_a_case_and_says_why() -> None:
     [
         ("CA006", "name: one", "name: one"),
         ("CA007", "networking: {endpoint: /a/b}", "networking: {endpoint: a/b}"),
+        ("CA007", "name: a", "networking: {endpoint: a}"),
     ],
 )
 def test_what_two_files_take_is_said_of_both_until_one_ignores_it(
@@ -114,6 +115,17 @@ def test_a_comment_that_ignores_nothing_is_a_warning(lint: Lint, comment: str, m
     assert message in found[0].message
 
 
-def test_a_secret_is_not_shown_again(lint: Lint) -> None:
-    (found,) = lint(values(f"{ONE}, env: {{HF_TOKEN: hf_x}}"))
+@pytest.mark.parametrize(
+    "text",
+    [
+        values(f"{ONE}, env: {{HF_TOKEN: hf_x}}"),
+        values(f"{ONE}, env: {{HF_TOKEN: hf_x, a b: c}}"),
+        values(f"{ONE}, env: {{HF_TOKEN: [hf_x]}}"),
+        values(f"{ONE}, env: {{HF_TOKEN: 1, HF_TOKEN: hf_x}}"),
+        values(ONE, top="extraEnv:\n- name: HF_TOKEN\n  value: [hf_x]"),
+    ],
+)
+def test_a_secret_is_not_shown_again(lint: Lint, text: str) -> None:
+    found = lint(text)
+    assert found
     assert "hf_x" not in repr(found)

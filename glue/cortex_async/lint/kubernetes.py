@@ -23,7 +23,7 @@ def versions(chart: Path, wanted: Sequence[str]) -> list[str]:
             "install it by: pip install 'cortex-async[lint]'"
         )
     match = re.search(r"kubeVersion:.*>=\s*(\d+\.\d+)", (chart / "Chart.yaml").read_text(encoding="utf-8"))
-    known = [_major_minor(each) for each in utils.all_versions()]
+    known = list(dict.fromkeys(_major_minor(each) for each in utils.all_versions()))
     oldest = _major_minor(match[1]) if match else known[0]
     supported = [each for each in known if _numbers(each) >= _numbers(oldest)]
     if not wanted:

@@ -5,39 +5,51 @@ for each set of kinds that is rendered (what it looks at beyond the schema and r
 follows from the kinds), and rendering for several Kubernetes versions when no template asks for the version.
 """
 
+import functools
 import os
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cortex_async.lint import kubernetes
-from cortex_async.lint.checks import ACROSS, CHECKS, HIDDEN
+from cortex_async.lint.checks import ACROSS, CHECKS
+from cortex_async.lint.checks.across import Claim
 from cortex_async.lint.diagnostic import Diagnostic, place
 from cortex_async.lint.silence import UNUSED, Silences, find_silences
 from cortex_async.rendering import HelmRefused, read_objects, release_name, run_helm
 from cortex_async.values import Chart, Finding, locate, merge, unreadable
-from cortex_async.values.document import Document, DocumentError, FieldPath, read_document
+from cortex_async.values.document import Document, DocumentError, FieldPath, decode, parse_document
+from cortex_async.values.secrets import names_secret, secrets
 
 
 @dataclass
 class _File:
-    """A file on its way through the stages; `values` is None until the schema has accepted them."""
+    """A file on its way through the stages; `values` is None until the schema has accepted them.
+
+    `secret_lines` are the numbers of the lines that are not shown.
+    """
 
     path: Path
-    lines: list[str]
-    document: Document
-    silences: Silences
+    text: str = ""
+    document: Document = field(default_factory=lambda: Document({}, {}))
+    silences: Silences = field(default_factory=lambda: Silences([], []))
+    secret_lines: Set[int] = frozenset()
     values: Mapping[str, Any] | None = None
     found: list[Diagnostic] = field(default_factory=list)
 
+    @functools.cached_property
+    def lines(self) -> list[str]:
+        return self.text.removesuffix("\n").split("\n")
+
     def add(self, code: str, finding: Finding) -> None:
         each = place(self.path, self.lines, finding.line, finding.column, code, finding.path, finding.message)
-        self.found.append(each if code not in HIDDEN else _hidden(each))
+        hidden = each.line in self.secret_lines
+        self.found.append(replace(each, excerpt=None, length=1) if hidden else each)
 
 
 class Linter:
@@ -54,27 +66,28 @@ class Linter:
         self._lock = threading.Lock()
 
     def lint(self, paths: Sequence[Path]) -> list[Diagnostic]:
-        """Return what is wrong with the files, in their order and by line."""
+        """Return what is wrong with the files, in their order and by line; raises OSError for one that cannot
+        be read."""
+        contents = [each.read_bytes() for each in paths]  # once: a pipe has no more
         with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as pool:
-            files = list(pool.map(self._lint_file, paths))
+            files = list(pool.map(self._lint_file, paths, contents))
         _look_across([each for each in files if each.values is not None])
         for each in files:
             each.found += _about_silences(each)
         return [one for each in files for one in sorted(each.found, key=lambda found: found.order)]
 
-    def _lint_file(self, path: Path) -> _File:
-        lines: list[str] = []
+    def _lint_file(self, path: Path, content: bytes) -> _File:
+        file = _File(path)
         try:
-            document = read_document(path)
+            file.text = decode(content)
+            file.document = document = parse_document(file.text)
         except DocumentError as error:
-            if path.is_file():
-                lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-            file = _File(path, lines, Document({}, {}), Silences([], []))
+            file.secret_lines = {number for number, line in enumerate(file.lines, 1) if names_secret(line)}
             for finding in unreadable(error):
                 file.add("yaml", finding)
             return file
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        file = _File(path, lines, document, find_silences(lines, {UNUSED, *CHECKS, *ACROSS}))
+        file.silences = find_silences(file.lines, {UNUSED, *CHECKS, *ACROSS})
+        file.secret_lines = {document.position(path).line for path, _ in secrets(document.values)}
         refused = self._chart.check(document)
         for finding in refused:
             file.add("schema", finding)
@@ -87,10 +100,10 @@ class Linter:
         """Add what helm and the API server refuse; return whether the values are complete enough to review."""
         try:
             for versions in self._renderings:
-                arguments = ["--values", str(file.path), "--kube-version", versions[-1]]
+                arguments = ["--values", "-", "--kube-version", versions[-1]]
                 release = release_name(file.path)
-                text = run_helm(self._helm, ["template", release, self._chart.folder, *arguments])
-                objects = read_objects(text)
+                manifest = run_helm(self._helm, ["template", release, self._chart.folder, *arguments], file.text)
+                objects = read_objects(manifest)
                 self._lint_by_helm(file, objects, arguments)
                 for name, reason in kubernetes.refusals(objects, versions):
                     file.add("kubernetes", Finding(name, None, None, reason))
@@ -108,7 +121,7 @@ class Linter:
                 return
             self._linted.add(kinds)
         try:
-            run_helm(self._helm, ["lint", "--strict", self._chart.folder, *arguments])
+            run_helm(self._helm, ["lint", "--strict", self._chart.folder, *arguments], file.text)
         except HelmRefused as error:
             said = re.findall(r"^\[(?:ERROR|WARNING)\] (.+)$", error.output, flags=re.MULTILINE)
             for message in said or [str(error)]:
@@ -138,17 +151,23 @@ def _review(file: _File) -> None:
 
 def _look_across(files: Sequence[_File]) -> None:
     for code, check in ACROSS.items():
-        takers: dict[Any, list[tuple[_File, FieldPath, str]]] = defaultdict(list)
+        takers: dict[Any, list[tuple[_File, Claim]]] = defaultdict(list)
         for file in files:
-            for path, taken, text in check(file.values or {}):
-                if not file.silences.cover(code, file.document.position(path).line):
-                    takers[taken].append((file, path, text))
+            for claim in check(file.values or {}):
+                if not file.silences.cover(code, file.document.position(claim.path).line):
+                    takers[claim.taken].append((file, claim))
         for group in takers.values():
-            for file, path, text in group:
-                others = [str(each.path) for each, _, _ in group if each is not file]
+            for file, claim in group:
+                others = [
+                    str(other.path)
+                    for other, its in group
+                    if other is not file and not (its.by_default and claim.by_default)
+                ]
                 if others:
-                    message = f"{text}, is taken by {' and '.join(others)} too; choose another in one of them"
-                    file.add(code, locate(file.document, path, message))
+                    message = (
+                        f"{claim.text}, is taken by {' and '.join(others)} too; choose another in one of them"
+                    )
+                    file.add(code, locate(file.document, claim.path, message))
 
 
 def _about_silences(file: _File) -> Iterator[Diagnostic]:
@@ -157,7 +176,3 @@ def _about_silences(file: _File) -> Iterator[Diagnostic]:
         wrong += file.silences.unused(set(CHECKS))
     for line, column, message in wrong:
         yield place(file.path, file.lines, line, column, UNUSED, "", message)
-
-
-def _hidden(each: Diagnostic) -> Diagnostic:
-    return Diagnostic(each.file, each.line, each.column, each.code, each.field, each.message)

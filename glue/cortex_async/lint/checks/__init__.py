@@ -30,9 +30,6 @@ CHECKS: dict[str, Check] = {
 ACROSS: dict[str, AcrossCheck] = {"CA006": across.same_name, "CA007": across.same_endpoint}
 """What is decided by several."""
 
-HIDDEN = {"CA009"}
-"""Warnings whose source line is not shown again, for it is a secret."""
-
 
 def why(code: str) -> str:
     """Return the sentence that says why there is a warning, and what to do."""

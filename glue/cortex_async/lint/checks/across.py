@@ -5,12 +5,23 @@ thing are in each other's way.
 """
 
 from collections.abc import Callable, Hashable, Iterator
+from typing import NamedTuple
 
 from cortex_async.lint.checks.model import Values
 from cortex_async.values.document import FieldPath
 
-Claim = tuple[FieldPath, Hashable, str]
-"""Where it is written, what is taken, and the words for it."""
+
+class Claim(NamedTuple):
+    """Where it is written, what is taken, and the words for it.
+
+    Two files that both take it `by_default` are in each other's way for another reason, which has its own check.
+    """
+
+    path: FieldPath
+    taken: Hashable
+    text: str
+    by_default: bool = False
+
 
 AcrossCheck = Callable[[Values], Iterator[Claim]]
 
@@ -21,13 +32,15 @@ def same_name(values: Values) -> Iterator[Claim]:
     name, aws = values.get("name"), values["aws"]
     if name:
         taken = (name, values["clusterName"], aws.get("region"), aws.get("bucket"))
-        yield ("name",), taken, f"the name {name}, with the same clusterName, region and bucket"
+        yield Claim(("name",), taken, f"the name {name}, with the same clusterName, region and bucket")
 
 
 def same_endpoint(values: Values) -> Iterator[Claim]:
     """Two APIs of one endpoint take each other's requests: give one of them another `networking.endpoint`. Said
-    of files that set the same endpoint for the same clusterName."""
-    endpoint = (values["networking"].get("endpoint") or "").strip("/")
+    of files with the same clusterName, when one of them sets the endpoint, which else is the name."""
+    own = (values["networking"].get("endpoint") or "").strip("/")
+    endpoint = own or values.get("name")
     if endpoint:
-        taken = (endpoint, values["clusterName"])
-        yield ("networking", "endpoint"), taken, f"the endpoint /{endpoint}, with the same clusterName"
+        path, whose = (("networking", "endpoint"), "") if own else (("name",), ", which comes from the name")
+        text = f"the endpoint /{endpoint}{whose}, with the same clusterName"
+        yield Claim(path, (endpoint, values["clusterName"]), text, by_default=not own)

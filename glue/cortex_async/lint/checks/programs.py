@@ -5,16 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from cortex_async.lint.checks.model import Problem, Values, containers, has_shell, programs, words
+from cortex_async.values.secrets import secrets
 
 _PRIVILEGED = {"sudo", "mount", "modprobe", "iptables", "sysctl"}
 _INSTALL = re.compile(
     r"(python3? -m )?pip3? install\b|apt(-get)? (-\S+ )*install\b|apk (-\S+ )*add\b|npm (install|ci)\b|"
     r"conda install\b|(yum|dnf) (-\S+ )*install\b"
 )
-_SECRET_NAME = re.compile(
-    r"(^|_)(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|(SECRET_)?ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY)$", re.IGNORECASE
-)
-_SECRET_VALUE = re.compile(r"AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]*:[^/\s@]+@")
 _BATCH_SIZE = re.compile(r"(^|_)max_?batch_?size$")
 _BATCH_SWITCH = re.compile(r"(^|_)(enable|dynamic)_?batching$")
 
@@ -79,15 +76,12 @@ def shell_variable(values: Values) -> Iterator[Problem]:
 def plain_secret(values: Values) -> Iterator[Problem]:
     """A password in a values file is read by everyone who can read the repository: keep it in a Secret, and take
     it from there by `extraEnv` with `valueFrom.secretKeyRef`."""
-    for path, name, value in _variables(values):
-        if not value or value.startswith("$("):
-            continue
-        if _SECRET_NAME.search(name) or _SECRET_VALUE.search(value):
-            yield (
-                path,
-                "it looks like a secret in plain text; keep it in a Secret, and take it from there by extraEnv "
-                "with valueFrom.secretKeyRef",
-            )
+    for path, _ in secrets(values):
+        yield (
+            path,
+            "it looks like a secret in plain text; keep it in a Secret, and take it from there by extraEnv "
+            "with valueFrom.secretKeyRef",
+        )
 
 
 def unfilled_batch(values: Values) -> Iterator[Problem]:
@@ -117,13 +111,3 @@ def _settings(container: Any) -> Iterator[tuple[tuple[str | int, ...], str, str]
             name, equals, value = word.partition("=")
             follows = given[number + 1][2] if number + 1 < len(given) else ""
             yield (field, index), name, value if equals else ("" if follows.startswith("-") else follows)
-
-
-def _variables(values: Values) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    for path, container in containers(values):
-        for name, value in (container.get("env") or {}).items():
-            yield (*path, "env", name), name, value
-    lists = [(("extraEnv",), values.get("extraEnv")), (("aws", "extraEnv"), values["aws"].get("extraEnv"))]
-    for parent, variables in lists:
-        for index, each in enumerate(variables or ()):
-            yield (*parent, index, "value"), each["name"], each.get("value") or ""

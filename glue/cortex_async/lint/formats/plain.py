@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 from cortex_async.lint.diagnostic import Diagnostic
 
+_WIDTH = 160
+"""Characters of a source line that are shown, around what is meant."""
+
 
 def text(found: Sequence[Diagnostic]) -> str:
     """Return each finding with its place, its source line and what is meant underlined."""
@@ -25,7 +28,7 @@ def as_json(found: Sequence[Diagnostic]) -> str:
         }
         for each in found
     ]
-    return json.dumps({"findings": findings}, indent=2, ensure_ascii=False)
+    return json.dumps({"findings": findings}, indent=2)
 
 
 def _one(each: Diagnostic) -> str:
@@ -34,5 +37,10 @@ def _one(each: Diagnostic) -> str:
     if each.excerpt is None:
         return first
     number = str(each.line)
-    indent = "".join("\t" if letter == "\t" else " " for letter in each.excerpt[: each.column - 1])
-    return f"{first}\n  {number} | {each.excerpt}\n  {' ' * len(number)} | {indent}{'^' * each.length}"
+    start = max(0, each.column - 1 - _WIDTH // 2) if len(each.excerpt) > _WIDTH else 0
+    shown = each.excerpt[start : start + _WIDTH]
+    before, after = "…" * (start > 0), "…" * (start + len(shown) < len(each.excerpt))
+    left = before + each.excerpt[start : each.column - 1]
+    indent = "".join("\t" if letter == "\t" else " " for letter in left)
+    marks = "^" * max(1, min(each.length, len(before + shown) - len(left)))
+    return f"{first}\n  {number} | {before}{shown}{after}\n  {' ' * len(number)} | {indent}{marks}"

@@ -21,7 +21,7 @@ def log(found: Sequence[Diagnostic]) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(each, codes.index(each.code)) for each in found],
     }
-    return json.dumps({"version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
+    return json.dumps({"version": "2.1.0", "runs": [run]}, indent=2)
 
 
 def _result(each: Diagnostic, rule_index: int) -> dict[str, Any]:
