@@ -184,6 +184,43 @@ def test_bad_input_is_told_and_nothing_is_written(
     assert [each.name for each in folder.iterdir()] == ["cortex.yaml"]
 
 
+OLD = """\
+- name: iris
+  kind: AsyncAPI
+  predictor: {type: python, path: predictor.py}
+  compute: {cpu: 1}
+- name: labels
+  kind: AsyncAPI
+  autoscaling: {max_replica_concurrency: 10}
+  handler: {type: python, path: handler.py}
+- name: later
+  kind: AsyncAPI
+  pod: {containers: [{name: api, image: "later:1"}]}
+  autoscaling: {max_replica_concurrency: 10}
+"""
+
+
+def test_each_entry_of_old_is_refused_by_what_took_its_place(call: Command, folder: Path) -> None:
+    (folder / "cortex.yaml").write_text(OLD)
+    said = call("import", "cortex.yaml")
+    findings = [line.strip().partition(": ") for line in said.err.splitlines() if "cortex.yaml:" in line]
+    assert [place for place, _, _ in findings] == ["cortex.yaml:3:3", "cortex.yaml:8:3", "cortex.yaml:12:17"]
+    assert all("before Cortex 0.36" in message for _, _, message in findings)
+    messages = [message for _, _, message in findings]
+    assert messages[0].startswith("predictor: ")
+    assert messages[1].startswith("handler: ")
+    assert all("pod.containers took its place" in message for message in messages[:2])
+    assert "pod.max_concurrency took its place" in messages[2]
+    assert said.code == 1
+    assert [each.name for each in folder.iterdir()] == ["cortex.yaml"]
+
+
+def test_line_that_only_unicode_ends_is_part_of_its_line(call: Command, folder: Path) -> None:
+    (folder / "cortex.yaml").write_text(CORTEX.replace("{type: python}", "{type: 'one\u2028two\x85'}"))
+    assert call("import", "cortex.yaml").code == 0
+    assert "# the model wants a GPU" in (folder / "text-generator.yaml").read_text()
+
+
 def test_one_file_that_is_there_keeps_all_from_being_written(call: Command, cortex: Path) -> None:
     (cortex / "second.yaml").write_text("mine")
     said = call("import", "cortex.yaml")

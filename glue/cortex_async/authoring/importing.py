@@ -26,6 +26,7 @@ from cortex_async.values.document import (
     parse_yaml,
     read_text,
 )
+from cortex_async.values.retired import retired
 from cortex_async.values.wording import either, nearest_name, show
 
 NOT_TAKEN = {
@@ -37,6 +38,11 @@ NOT_TAKEN = {
     "weights does that",
 }
 """Kinds of Cortex that are no AsyncAPI, and what there is for them."""
+
+_PYTHON_CLASS = {"predictor", "handler"}
+"""Fields of an entry from before Cortex had containers: all else that is wrong with it follows from that."""
+
+_CONTAINER = "put the class behind a web server in an image, and describe that there"
 
 
 class ImportRefused(CortexError):
@@ -117,7 +123,7 @@ def _read(file: Path) -> list[Entry]:
     ]
     if wrong:
         raise ValuesError(file, wrong)
-    lines = text.splitlines()
+    lines = text.split("\n")
     ends = [*(start.line - 1 for start in starts[1:]), len(lines)]
     return [
         Entry(_document(values, index, positions), start.line, _own_text(lines[:end], start, values))
@@ -159,7 +165,11 @@ def _problems(entries: Sequence[Entry], chart: Chart, aws: Mapping[str, str]) ->
             yield locate(entry.document, ("name",), f"{name} is the name of the entry in line {line}, too")
         else:
             names[str(name)] = entry.line
-        yield from chart.check(entry.document, _additions(entry, aws))
+        if old := _PYTHON_CLASS & entry.values.keys():
+            field = min(old)
+            yield locate(entry.document, (field,), f"{retired((field,))}: {_CONTAINER}")
+        else:
+            yield from chart.check(entry.document, _additions(entry, aws))
 
 
 def _unknown_kind(kind: Any) -> str:
