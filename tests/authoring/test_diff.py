@@ -155,7 +155,7 @@ def test_a_revision_that_is_not_utf_8_is_told(call: Command, committed: Path) ->
     (committed / "values.yaml").write_text(text)
     said = call("diff", "values.yaml")
     assert (said.code, said.out) == (1, "")
-    assert "values.yaml at HEAD: line 2: expected UTF-8 text, got the byte 0xe9" in said.err
+    assert "values.yaml at HEAD: expected UTF-8 text, got the byte 0xe9" in said.err
     assert "Nothing" in call("diff", "values.yaml", "--against", "HEAD~1").out
 
 

@@ -26,7 +26,7 @@ from cortex_async.rendering import (
     run_helm,
 )
 from cortex_async.values import ValuesError, check_values, find_chart
-from cortex_async.values.document import dump_yaml
+from cortex_async.values.document import DocumentError, decode, dump_yaml
 
 _RELEASE = "release:"
 """Before the name of a release; no git revision can have it."""
@@ -116,14 +116,9 @@ def _committed(file: Path, revision: str) -> str | None:
     if shown.returncode != 0:
         return None
     try:
-        return shown.stdout.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        byte = error.object[error.start]
-        raise DiffError(
-            f"{file.name} at {revision}: line {line}: expected UTF-8 text, got the byte {byte:#04x}; "
-            "name another revision by --against"
-        ) from error
+        return decode(shown.stdout)
+    except DocumentError as error:
+        raise DiffError(f"{file.name} at {revision}: {error}; name another revision by --against") from error
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
