@@ -21,6 +21,8 @@ demo: $(READY)
 	$(BIN)/cortex-async local values/hello-world/values.yaml --once '{"name": "world"}'
 
 test: $(READY) lint
+	$(BIN)/python -m cortex_async.helm --version 4.3.1
+	$(BIN)/python -m cortex_async.helm --version 3.19.0
 	$(BIN)/pytest -n 4 --dist worksteal
 
 lint: $(READY)

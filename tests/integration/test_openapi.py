@@ -10,7 +10,7 @@ import openapi_spec_validator
 import pytest
 import schemathesis
 import yaml
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from jsonschema import Draft202012Validator, FormatChecker
 from schemathesis.generation import GenerationMode
 
@@ -54,14 +54,7 @@ def test_gateway_answers_as_described_whatever_it_is_asked(stack: Stack, label: 
     operation = schemathesis.openapi.from_dict(description(stack))[path][label]
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(max_examples=EXAMPLES, phases=[Phase.explicit, Phase.generate])
     def answers_as_described(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(base_url=f"http://127.0.0.1:{stack.gateway_port}")
 

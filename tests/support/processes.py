@@ -1,8 +1,7 @@
 """Processes that a test starts, and that end with it."""
 
-import contextlib
+import collections
 import functools
-import itertools
 import os
 import random
 import signal
@@ -10,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,24 +20,30 @@ WAIT_SECONDS = 60.0
 LONGEST_PAUSE = 0.2  # between two looks; the first are 0.02 s apart
 
 
-def _ports() -> Iterator[int]:
-    """Yield ports that no other worker yields, nor local mode (from 20000), nor an outgoing connection takes."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    first = 16_000 + worker % 8 * 500
-    start = random.randrange(500)
-    return itertools.cycle(first + (start + step) % 500 for step in range(500))
-
-
-_PORTS = _ports()
+_FIRST, _COUNT = 16_000, 4_000  # below local mode's own choice, and the ports of outgoing connections
+_KEPT = 256
+_reserved: collections.deque[int] = collections.deque()
 
 
 def free_port() -> int:
-    """Return a TCP port that nothing listens on, and that stays free until it is used."""
-    for port in itertools.islice(_PORTS, 500):
-        with socket.socket() as probe, contextlib.suppress(OSError):
+    """Return a TCP port that nothing listens on, and that no other run of tests takes meanwhile.
+
+    A UDP socket of that number, kept open, says so to the others.
+    """
+    start = random.SystemRandom().randrange(_COUNT)
+    for step in range(_COUNT):
+        port = _FIRST + (start + step) % _COUNT
+        with socket.socket(type=socket.SOCK_DGRAM) as reservation, socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("", port))
-            return port
+            try:
+                reservation.bind(("127.0.0.1", port))
+                probe.bind(("", port))
+            except OSError:
+                continue
+            _reserved.append(reservation.detach())
+        if len(_reserved) > _KEPT:
+            os.close(_reserved.popleft())
+        return port
     raise AssertionError("no free port")
 
 
@@ -94,11 +99,11 @@ def wait_until(what: str, condition: Any, process: Process | None = None, timeou
     end = time.monotonic() + timeout
     pause = 0.02
     while True:
+        if process is not None and not process.is_running():
+            raise AssertionError(f"{process.name} ended:\n{process.log[-4000:]}")
         found = condition()
         if found:
             return found
-        if process is not None and not process.is_running():
-            raise AssertionError(f"{process.name} ended:\n{process.log[-4000:]}")
         if time.monotonic() > end:
             log = process.log[-4000:] if process else ""
             raise AssertionError(f"waited {timeout} s for {what}\n{log}")
@@ -133,7 +138,7 @@ class Emulator:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        env = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(self.port)}
+        env = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(self.port), "TMPDIR": str(folder)}
         self.process = Process("emulator", [str(Path(sys.executable).with_name("ministack"))], folder, env)
         wait_until("the emulator", lambda: accepts(self.port), self.process)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis_jsonschema import from_schema
 
 from cortex_async import config
@@ -23,7 +23,7 @@ def test_document_becomes_the_configuration() -> None:
 
 
 @given(from_schema(SCHEMA, allow_x00=False, codec="ascii"))
-@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20)
 def test_what_the_schema_accepts_is_accepted(document: Any) -> None:
     config.parse(document)
 

@@ -5,14 +5,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cortex_async.json_validator import MAX_DEPTH, InvalidJson, JsonValidator
 
-fuzz = settings(
-    max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+fuzz = settings(max_examples=200)
 values = st.recursive(
     st.none()
     | st.booleans()

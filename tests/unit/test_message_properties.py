@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -15,9 +15,7 @@ from cortex_async.request_id import RequestIds
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "message.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
-fuzz = settings(
-    max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+fuzz = settings(max_examples=200)
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 payloads = st.one_of(

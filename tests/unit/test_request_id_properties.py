@@ -3,7 +3,7 @@
 import re
 import uuid
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cortex_async.request_id import RequestIds
@@ -11,9 +11,7 @@ from cortex_async.request_id import RequestIds
 IDS = RequestIds("cluster", "api")
 LAST_MOMENT = (2**48 - 1) / 1000
 moments = st.floats(0, LAST_MOMENT)
-fuzz = settings(
-    max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+fuzz = settings(max_examples=200)
 
 
 @fuzz
