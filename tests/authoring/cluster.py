@@ -1,26 +1,16 @@
-"""As much of a Kubernetes API server as helm needs to read a release."""
+"""A cluster in which helm finds a release."""
 
 import base64
 import gzip
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from cortex_async import helm
 from cortex_async.rendering import run_helm
-
-_KUBECONFIG = """\
-apiVersion: v1
-kind: Config
-current-context: fake
-clusters: [{{name: fake, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
-contexts: [{{name: fake, context: {{cluster: fake, user: fake}}}}]
-users: [{{name: fake, user: {{}}}}]
-"""
+from support.cluster import serving
 
 
 @contextmanager
@@ -40,27 +30,11 @@ def installed(release: str, values: Path, chart: Path, kubeconfig: Path, namespa
         "data": {"release": base64.b64encode(packed).decode()},
     }
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            listed = self.path.startswith(f"/api/v1/namespaces/{namespace}/secrets?")
-            found = [secret] if f"name%3D{release}" in self.path else []
-            answer: dict[str, Any] = {"major": "1", "minor": "33", "gitVersion": "v1.33.0"}
-            if listed:
-                answer = {"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": found}
-            elif self.path != "/version":
-                answer = {"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": []}
-            body = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(path: str) -> dict[str, Any]:
+        if path == "/version":
+            return {"major": "1", "minor": "33", "gitVersion": "v1.33.0"}
+        here = path.startswith(f"/api/v1/namespaces/{namespace}/secrets?") and f"name%3D{release}" in path
+        return {"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": [secret] if here else []}
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        kubeconfig.write_text(_KUBECONFIG.format(port=server.server_port))
+    with serving(answer, kubeconfig):
         yield
-        server.shutdown()
