@@ -31,7 +31,7 @@ def program(file: Path, script: str) -> Path:
 def test_a_folder_is_searched_for_values_files(
     folder: Path, write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    taken = ["values/x.yml", "values/y.yaml", "values/sub/values-prod.yaml", "values/a/b/values.yml"]
+    taken = ["values/x.yml", "values/values.yaml", "values/sub/values-prod.yaml", "values/a/b/values.yml"]
     left = ["values/.hidden.yaml", "values/.git/values.yaml", "values/sub/deploy.yaml", "values/sub/x-values.yaml"]
     for name in [*taken, *left]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

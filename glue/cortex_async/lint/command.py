@@ -64,9 +64,11 @@ def _program(text: str) -> Path:
 
 
 def _files(given: Sequence[Path]) -> list[Path]:
-    """Return the files to lint, each once; raises `CortexError` when a folder has none."""
+    """Return the files to lint, each once; raises `CortexError` when there is none."""
     files: dict[str, Path] = {}
     for each in given or [Path("values")]:
+        if given and not each.exists():
+            raise CortexError(f"{each}: no such file")
         found = _inside(each) if each.is_dir() else [each] if given else []
         if not found:
             raise CortexError(f"there are no values files under {each}; name the files to lint")
@@ -85,8 +87,11 @@ def _inside(folder: Path) -> list[Path]:
     seen: set[str] = set()  # links may go in circles
     for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
-        folders[:] = [each for each in folders if not each.startswith(".") and real not in seen]
+        if real in seen:
+            folders.clear()
+            continue
         seen.add(real)
+        folders[:] = [each for each in folders if not each.startswith(".")]
         pattern = r"(?!\.).*\.ya?ml" if Path(place) == folder else r"values.*\.ya?ml"
         found += [Path(place, name) for name in names if re.fullmatch(pattern, name)]
     return sorted(found)

@@ -1,8 +1,6 @@
 """A YAML file as Helm reads it, with the position of every field.
 
-Helm's reader and PyYAML's differ in a few scalars: Helm knows neither timestamps nor base-60 numbers, reads `y`
-as true, `1e3` as a number and `=` as text, and turns every key into text. A key written twice is an error here;
-Helm takes the last.
+Every key is turned into text. A key written twice is an error here; Helm takes the last.
 """
 
 import re
@@ -10,10 +8,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
+from cortex_async.values.scalars import Dumper, Loader
 from cortex_async.values.wording import show
 
 _MOST_NODES = 100_000
@@ -53,52 +52,9 @@ class Document:
         return self.positions[path]
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader with the scalars of Helm's."""
-
-    bool_values: ClassVar = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
-
-
-_SCALARS = {
-    "tag:yaml.org,2002:bool": (
-        "y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
-        "yYnNtTfFoO",
-    ),
-    "tag:yaml.org,2002:int": (
-        r"[-+]?(0b[01_]+|0o?[0-7_]+|(?:0|[1-9][0-9_]*)|0x[0-9a-fA-F_]+)",
-        "-+0123456789",
-    ),
-    "tag:yaml.org,2002:float": (
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        "-+0123456789.",
-    ),
-}
-_REPLACED = {*_SCALARS, "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _tag, (_pattern, _first) in _SCALARS.items():
-    _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
-
-
-class _Dumper(yaml.SafeDumper):
-    """PyYAML's safe dumper, quoting what Helm would take for something else than text."""
-
-    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
-
-
-_Dumper.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
-    ),
-)
-
-
 def dump_yaml(value: Any) -> str:
     """Write a value so that Helm reads it back, texts of several lines as such."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
 
 
 def read_document(file: Path) -> Document:
@@ -141,7 +97,7 @@ def parse_yaml(text: str) -> tuple[Any, dict[FieldPath, Position]]:
     """Read one YAML document of any shape, and where each of its parts stands; raises `DocumentError`."""
     places = _Places(text)
     try:
-        loader = _Loader(text)
+        loader = Loader(text)
     except yaml.YAMLError as error:
         raise places.syntax_problem(error) from error
     try:
@@ -187,7 +143,7 @@ class _Places:
 class _Builder:
     """Turns YAML nodes into plain values; gathers positions and problems on the way."""
 
-    def __init__(self, loader: _Loader, places: _Places) -> None:
+    def __init__(self, loader: Loader, places: _Places) -> None:
         self.loader = loader
         self.places = places
         self.positions: dict[FieldPath, Position] = {}
