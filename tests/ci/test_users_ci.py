@@ -107,12 +107,17 @@ def test_the_hook_is_lint_of_the_changed_files(folder: Path) -> None:
 
 def test_the_hook_takes_values_files_and_no_others() -> None:
     (hook,) = load(HOOKS)
-    named = {"values/a.yaml", "values/a/values.yaml", "apis/values/a.yaml"}
+    named = {
+        "values/a.yaml",
+        "values/a.yml",
+        "values/a/values.yaml",
+        "values/a/b/values-prod.yml",
+        "apis/values/a.yaml",
+    }
     others = {
         "a.yaml",
         "charts/cortex-async/values.yaml",
         "values/a/other.yaml",
-        "values/a.yml",
         "values/a/server.py",
     }
     assert {each for each in named | others if re.search(hook["files"], each)} == named
