@@ -45,7 +45,7 @@ class Bucket:
 def refusal(status: int, code: str) -> Response:
     """An error as S3 words it."""
     xml = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>"
-    return Response(status, {"content-type": "application/xml"}, (xml.encode(),))
+    return Response(status, {"content-type": "application/xml", "x-amz-request-id": "0"}, (xml.encode(),))
 
 
 def xml(text: str) -> Response:

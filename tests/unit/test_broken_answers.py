@@ -148,7 +148,7 @@ async def test_head_refused_without_a_reason_is_tried_again(serve: Serve) -> Non
 
 async def test_missing_object_is_told_from_a_refused_call(serve: Serve) -> None:
     async def handler(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=404)
+        return web.Response(status=404, headers={"x-amz-request-id": "1"})
 
     with pytest.raises(ObjectMissing):
         await (await serve(handler)).head("key", 10)

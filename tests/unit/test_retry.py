@@ -24,6 +24,7 @@ from cortex_async.aws.retry import Retry
         (403, "RequestTimeTooSkewed", Retry.NEW_CLOCK),
         (403, "SignatureDoesNotMatch", Retry.NEW_CLOCK),
         (403, "AccessDenied", Retry.NEVER),
+        (404, "", Retry.AFTER_DELAY),
         (404, "NoSuchKey", Retry.NEVER),
         (404, "NoSuchBucket", Retry.NEVER),
         (412, "PreconditionFailed", Retry.NEVER),

@@ -176,8 +176,10 @@ class Service:
 
     async def _examine(self, call: Call, response: aiohttp.ClientResponse) -> AwsRefused | AwsUnavailable:
         code, message = _error_of(await response.read())
-        if call.method == "HEAD" and response.status == 400:
-            code = "ExpiredToken"  # no answer to a HEAD says why; of all reasons for a 400 only this one passes
+        if call.method == "HEAD":
+            code = _code_of_head(response)
+        if call.may_fail_late and code == "ConditionalRequestConflict":  # S3 wants all of the upload anew
+            return _refusal(call, response.status, code, message)
         match decide(response.status, code):
             case Retry.NEW_CREDENTIALS:
                 self._session.credentials.expired()
@@ -207,13 +209,21 @@ def _describe(error: BaseException, base_url: str) -> str:
 
 def _refusal(call: Call, status: int, code: str, message: str) -> AwsRefused:
     kind = AwsRefused
-    if call.operation in ("GetObject", "HeadObject") and (code == "NoSuchKey" or (status == 404 and not code)):
+    if call.operation in ("GetObject", "HeadObject") and code == "NoSuchKey":
         kind = ObjectMissing
-    elif status == 412:
+    elif status == 412 or code == "PreconditionFailed":  # after a 200 it comes late
         kind = ObjectExists
     elif status == 403 and kind is AwsRefused and call.operation in ("GetObject", "HeadObject"):
         message += " (s3:GetObject is needed, and s3:ListBucket: without it S3 answers 403 for what is not there)"
     return kind(call.operation, status, code or f"HTTP{status}", message)
+
+
+def _code_of_head(response: aiohttp.ClientResponse) -> str:
+    """The error code of an answer to a HEAD, which has no body to hold it."""
+    if response.status == 400:
+        return "ExpiredToken"  # of all reasons for a 400 only this one passes
+    is_of_s3 = any(name.lower().startswith("x-amz") for name in response.headers)
+    return "NoSuchKey" if response.status == 404 and is_of_s3 else ""
 
 
 def _error_of(body: bytes) -> tuple[str, str]:

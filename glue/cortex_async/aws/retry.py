@@ -40,6 +40,8 @@ def decide(status: int, code: str) -> Retry:
         return Retry.NEW_CLOCK
     if status in (429, 500, 502, 503, 504) or code in _THROTTLED or code in _PASSING:
         return Retry.AFTER_DELAY
+    if status == 404 and not code:  # of an ingress or a mesh that does not find AWS
+        return Retry.AFTER_DELAY
     return Retry.NEVER
 
 

@@ -10,12 +10,20 @@ import aiohttp
 
 from cortex_async.aws.endpoints import aws_endpoint
 from cortex_async.aws.http import Answer, AwsSession, Call, Service
-from cortex_async.errors import AwsError, AwsRefused, AwsUnavailable
+from cortex_async.errors import AwsError, AwsRefused, AwsUnavailable, CortexError, ObjectMissing
 
-# The smallest that S3 takes for a part that is not the last. Of 10,000 parts, the most that it takes, follows the
-# maximum of gateway.maxPayloadMiB.
-PART_BYTES = 5 * 1024 * 1024
+PART_BYTES = 5 * 1024 * 1024  # the smallest that S3 takes for a part that is not the last
+MAX_PARTS = 10_000  # S3's limit too; the maximum of gateway.maxPayloadMiB follows from both
 META = "x-amz-meta-"
+_LOST = frozenset({"NoSuchUpload", "InvalidPart", "ConditionalRequestConflict"})
+
+
+class UploadLost(AwsUnavailable):
+    """S3 has given up an upload under way: all of it has to be sent anew."""
+
+
+class ObjectTooLarge(CortexError):
+    """An object has more bytes than its upload can hold."""
 
 
 class S3:
@@ -90,13 +98,20 @@ class Upload:
         self._etags: list[str] = []
 
     async def add(self, part: bytes, patience: float | None) -> None:
-        """UploadPart."""
+        """UploadPart; raises UploadLost, and ObjectTooLarge after the last that S3 takes."""
+        if len(self._etags) == MAX_PARTS:
+            raise ObjectTooLarge(f"the object is larger than {MAX_PARTS} parts of {PART_BYTES} bytes, S3's limit")
         query = f"partNumber={len(self._etags) + 1}&uploadId={self._id}"
-        answer = await self._bucket.send("UploadPart", "PUT", self._key, {}, part, patience, query)
+        try:
+            answer = await self._bucket.send("UploadPart", "PUT", self._key, {}, part, patience, query)
+        except AwsRefused as error:
+            if error.code != "NoSuchUpload":
+                raise
+            raise UploadLost("UploadPart", str(error)) from error
         self._etags.append(answer.headers["ETag"])
 
     async def complete(self, patience: float | None, *, once: bool = False) -> None:
-        """CompleteMultipartUpload; with `once` raises ObjectExists when the key is taken."""
+        """CompleteMultipartUpload; raises UploadLost, and with `once` ObjectExists when the key is taken."""
         parts = "".join(
             f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
             for number, etag in enumerate(self._etags, 1)
@@ -110,9 +125,12 @@ class Upload:
                 operation, "POST", self._key, headers, body, patience, query, may_fail_late=True
             )
         except AwsRefused as error:
-            if error.code != "NoSuchUpload":
+            if error.code not in _LOST:
                 raise
-            await self._bucket.head(self._key, patience)  # an earlier try succeeded, only its answer was lost
+            try:
+                await self._bucket.head(self._key, patience)  # an earlier try succeeded, only its answer was lost
+            except ObjectMissing:
+                raise UploadLost(operation, str(error)) from error
 
     async def abort(self, patience: float | None) -> None:
         """AbortMultipartUpload; the bucket's lifecycle rule removes what this cannot."""
