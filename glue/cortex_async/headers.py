@@ -21,16 +21,21 @@ _SENSITIVE = frozenset("authorization proxy-authorization cookie".split())
 def kept(headers: Iterable[tuple[str, str]], *, sensitive: bool) -> Headers:
     """Return the headers to store: end-to-end ones, and credentials only when `sensitive`.
 
-    A header that `Connection` names is hop-by-hop too. A request id from outside is not believed.
+    A header that `Connection` names is hop-by-hop too. A request id from outside is not believed, nor one spelt
+    with underscores: CGI and WSGI fold both into one.
     """
     received = list(headers)
     named = {
-        token.strip().lower()
+        _folded(token.strip())
         for name, value in received
-        if name.lower() == "connection"
+        if _folded(name) == "connection"
         for token in value.split(",")
     }
     dropped = _HOP_BY_HOP | _OF_THE_EXCHANGE | named | {REQUEST_ID.lower()}
     if not sensitive:
         dropped |= _SENSITIVE
-    return tuple((name, value) for name, value in received if name.lower() not in dropped)
+    return tuple((name, value) for name, value in received if _folded(name) not in dropped)
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "-")

@@ -34,3 +34,9 @@ def test_credentials_are_dropped_unless_asked_for() -> None:
 
 def test_request_id_from_outside_is_not_believed() -> None:
     assert names(("x-cortex-request-id", "mine")) == []
+
+
+def test_underscores_hide_no_header_that_is_dropped() -> None:
+    """CGI and WSGI know no difference between `X_A` and `X-A`."""
+    assert names(("X_Cortex_Request_ID", "mine"), ("Content_Length", "3"), ("Proxy_Authorization", "y")) == []
+    assert names(("Connection", "X-Named"), ("X_Named", "1"), ("X_Kept", "1")) == ["X_Kept"]
