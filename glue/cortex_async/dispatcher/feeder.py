@@ -19,6 +19,7 @@ from cortex_async.store import Store
 log = logging.getLogger(__name__)
 
 _RELEASE_SECONDS = 4.0  # of the grace period: for giving back what could not be finished
+_CANCEL_SECONDS = 1.0  # of those: for work to end that is told to; it may be aborting an upload that S3 holds up
 
 
 def _long_poll_seconds(grace_seconds: int) -> int:
@@ -71,11 +72,13 @@ class Feeder:
         unfinished = [finishing, *self._work]
         for task in unfinished:
             task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        until = loop.time() + _RELEASE_SECONDS
+        await asyncio.wait(unfinished, timeout=_CANCEL_SECONDS)
+        seconds_left = until - loop.time()
         left = list(self._hand)
-        releases = [asyncio.create_task(self._worker.give_back(held, _RELEASE_SECONDS)) for held in left]
+        releases = [asyncio.create_task(self._worker.give_back(held, seconds_left)) for held in left]
         if releases:
-            await asyncio.wait(releases, timeout=_RELEASE_SECONDS)
+            await asyncio.wait(releases, timeout=seconds_left)
         log.info("drained", extra={"given_back": len(left)})
 
     def _deliver(self, received: Received) -> None:
