@@ -16,7 +16,7 @@ import aiohttp
 
 from cortex_async.aws.retry import delay_seconds
 from cortex_async.aws.s3 import META, PART_BYTES, S3, Upload
-from cortex_async.errors import AwsUnavailable, ObjectMissing
+from cortex_async.errors import AwsUnavailable, CortexError, ObjectMissing
 
 T = TypeVar("T")
 
@@ -31,6 +31,10 @@ class Insist(Protocol):
 
 async def _once(step: Callable[[], Awaitable[T]]) -> T:
     return await step()
+
+
+class DamagedResult(CortexError):
+    """A result's object does not tell how the request ended: it was copied or restored without its metadata."""
 
 
 class Status(enum.StrEnum):
@@ -61,12 +65,18 @@ class Ending:
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> "Ending":
-        """Read the object's metadata."""
-        return cls(
-            Status(headers[f"{META}status"]),
-            int(headers[f"{META}attempt"]),
-            datetime.fromisoformat(headers[f"{META}finished"]),
-        )
+        """Read the object's metadata; raises DamagedResult."""
+        try:
+            return cls(
+                Status(headers[f"{META}status"]),
+                int(headers[f"{META}attempt"]),
+                datetime.fromisoformat(headers[f"{META}finished"]),
+            )
+        except (KeyError, ValueError) as error:
+            raise DamagedResult(
+                f"the result's object has no valid {META}status, {META}attempt and {META}finished; "
+                "was it copied or restored without its metadata?"
+            ) from error
 
 
 def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
@@ -90,9 +100,11 @@ class Store:
         headers = {"content-type": "application/octet-stream"}
         return await self._put_stream(self._key(request_id, "payload"), pieces, headers, patience, once=False)
 
-    def payload(self, request_id: str, size: int, patience: float | None) -> AsyncIterator[bytes]:
-        """Read a payload piece by piece; raises ObjectMissing at the first."""
-        return self._pieces(self._key(request_id, "payload"), size, patience)
+    def payload(
+        self, request_id: str, size: int, patience: float | None, insist: Insist = _once
+    ) -> AsyncIterator[bytes]:
+        """Read a payload piece by piece; raises ObjectMissing at the first. `insist` does each call."""
+        return self._pieces(self._key(request_id, "payload"), size, patience, insist=insist)
 
     async def delete_payload(self, request_id: str, patience: float | None) -> None:
         """Remove a payload that is no longer needed."""
@@ -109,7 +121,7 @@ class Store:
             headers = await self._s3.head(self._key(request_id, "in_progress"), patience)
         except ObjectMissing:
             return 0
-        return int(headers[f"{META}attempt"])
+        return int(headers.get(f"{META}attempt", 1))  # a sign that was copied without its number
 
     async def is_in_progress(self, request_id: str, patience: float | None) -> bool:
         """Whether the sign is there."""
@@ -136,14 +148,22 @@ class Store:
     async def open_result(
         self, request_id: str, patience: float | None
     ) -> tuple[Ending, int, AsyncIterator[bytes]] | None:
-        """Return how the request ended, the size of the result in bytes, and its pieces; None without one."""
+        """Return how the request ended, the size of the result in bytes, and its pieces; None without one.
+
+        Raises DamagedResult.
+        """
         key = self._key(request_id, "result")
         try:
             response = await self._s3.open(key, patience)
         except ObjectMissing:
             return None
+        try:
+            ending = Ending.from_headers(response.headers)
+        except DamagedResult:
+            response.close()
+            raise
         size = int(response.headers["Content-Length"])
-        return Ending.from_headers(response.headers), size, self._pieces(key, size, patience, response)
+        return ending, size, self._pieces(key, size, patience, response)
 
     async def _exists(self, key: str, patience: float | None) -> bool:
         try:
@@ -190,18 +210,24 @@ class Store:
         return size
 
     async def _pieces(
-        self, key: str, size: int, patience: float | None, response: aiohttp.ClientResponse | None = None
+        self,
+        key: str,
+        size: int,
+        patience: float | None,
+        response: aiohttp.ClientResponse | None = None,
+        insist: Insist = _once,
     ) -> AsyncIterator[bytes]:
         """Read an object of `size` bytes; a connection that breaks is taken up again where it broke."""
         done = failures = 0
-        give_up = None  # counted from the first break
+        give_up = None  # counted from the first break that brought nothing more
         while True:
             if response is None:
-                response = await self._s3.open(key, patience, start=done)
+                response = await insist(functools.partial(self._s3.open, key, patience, start=done))
             try:
                 async with response:
                     async for piece in response.content.iter_any():
                         done += len(piece)
+                        failures, give_up = 0, None
                         yield piece
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 now = asyncio.get_running_loop().time()

@@ -98,11 +98,8 @@ class Exchange:
         if message.size == 0:  # only its headers were too large for the message
             return b""
 
-        async def begin() -> AsyncIterator[bytes]:
-            pieces = self._store.payload(message.id, message.size, None)
-            return _chain(await anext(pieces), pieces)
-
-        return await keep_trying(begin)
+        pieces = self._store.payload(message.id, message.size, None, keep_trying)
+        return _chain(await anext(pieces), pieces)
 
     async def _read(self, held: Held, response: aiohttp.ClientResponse, clock: Clock) -> Reply:
         decision = outcome.on_response(
