@@ -17,6 +17,7 @@ def every_failure() -> list[Decision]:
     decisions = [
         outcome.on_receive(Attempts(4, 3), 4),
         outcome.on_invalid_json("expected a value"),
+        outcome.on_invalid_response("Bad status line"),
         outcome.on_missing_payload(),
         *(outcome.on_no_answer(kind, LAST) for kind in NoAnswer),
         *(outcome.on_response(status, "text/html", None, LAST) for status in range(100, 600)),

@@ -1,8 +1,10 @@
 """One attempt: the request into the container, and what came back."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,10 +20,12 @@ from cortex_async.dispatcher.hand import Held
 from cortex_async.dispatcher.outcome import Action, Attempts, Decision, NoAnswer
 from cortex_async.dispatcher.persistence import keep_trying
 from cortex_async.dispatcher.probes import Readiness
-from cortex_async.dispatcher.target import Target
+from cortex_async.dispatcher.target import InvalidResponse, Target
 from cortex_async.errors import ObjectExists, ObjectMissing
 from cortex_async.json_validator import InvalidJson, JsonValidator, check
 from cortex_async.store import Ending, Status, Store
+
+log = logging.getLogger(__name__)
 
 _HOLD_WHILE_REFUSED_SECONDS = 30.0  # a container that restarts comes back without costing an attempt
 _CHECKED_AT_ONCE = 65_536  # bytes; a larger response, or one of unknown size, is checked as it comes
@@ -70,7 +74,12 @@ class Exchange:
                     await asyncio.wait_for(self._readiness.wait(), max(0, hold_until - now))
                 except TimeoutError:
                     return Reply(outcome.on_no_answer(NoAnswer.REFUSED, self.attempts(held)))
-            except (aiohttp.ClientError, OSError):
+            except InvalidResponse as error:
+                log.warning("a response cannot be read", extra={"id": held.message.id, "reason": str(error)})
+                return Reply(outcome.on_invalid_response(str(error)), None, error.status)
+            except (aiohttp.ClientError, OSError) as error:  # its text may quote the response, or the query
+                facts = {"id": held.message.id, "reason": type(error).__name__}
+                log.warning("the connection to the container broke", extra=facts)
                 return Reply(outcome.on_no_answer(NoAnswer.BROKEN, self.attempts(held)))
 
     async def _once(self, held: Held) -> Reply:
@@ -161,11 +170,12 @@ async def _chain(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[by
 
 
 async def _excerpt(response: aiohttp.ClientResponse) -> str:
-    """The first 4 KiB of a response that is not stored as a result."""
+    """The first 4 KiB of a response that is not stored as a result, or what came of them: its head has decided."""
     excerpt = bytearray()
-    async for piece in response.content.iter_any():
-        excerpt += piece
-        if len(excerpt) >= outcome.LONGEST_BODY_EXCERPT:
-            response.close()
-            break
+    with suppress(aiohttp.ClientError, OSError):
+        async for piece in response.content.iter_any():
+            excerpt += piece
+            if len(excerpt) >= outcome.LONGEST_BODY_EXCERPT:
+                response.close()
+                break
     return bytes(excerpt[: outcome.LONGEST_BODY_EXCERPT]).decode("utf-8", "replace")

@@ -119,6 +119,11 @@ def on_invalid_json(reason: str) -> Decision:
     return Decision(Action.FAIL, "invalid_result", f"the response is not valid JSON: {reason}")
 
 
+def on_invalid_response(reason: str) -> Decision:
+    """Decide about a response that is no HTTP, or in a content coding that cannot be undone."""
+    return Decision(Action.FAIL, "invalid_response", f"the response cannot be read: {reason}")
+
+
 def on_missing_payload() -> Decision:
     """Decide about a message whose payload is no longer in the bucket."""
     return Decision(Action.FAIL, "payload_missing", "the payload is not in the bucket; was it deleted there?")

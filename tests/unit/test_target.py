@@ -1,0 +1,153 @@
+"""What a container answers beside plain HTTP: too early, cut short, or nothing that can be read."""
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import threading
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+
+from cortex_async.aws.sqs import Received
+from cortex_async.config import parse
+from cortex_async.dispatcher.exchange import Exchange, Reply
+from cortex_async.dispatcher.hand import Hand
+from cortex_async.dispatcher.outcome import Action
+from cortex_async.dispatcher.probes import Readiness
+from cortex_async.dispatcher.target import InvalidResponse, Target
+from cortex_async.message import Message
+from cortex_async.queue import Queue
+from cortex_async.store import Store
+from support.api_document import api_document
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+REJECTED = b"HTTP/1.1 422 Unprocessable\r\nContent-Type: application/json\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+PIECE = b"x" * 65536
+
+
+def message(payload: bytes | None, size: int) -> Message:
+    return Message("id", (), "", payload, size)
+
+
+@contextlib.asynccontextmanager
+async def answering(*pieces: bytes, go_on: asyncio.Event | None = None) -> AsyncIterator[Target]:
+    """A container that sends the pieces, each after the first when `go_on` is set, and closes; give its target."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            if go_on:
+                await go_on.wait()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        target = Target(server.sockets[0].getsockname()[1])
+        yield target
+        await target.close()
+
+
+async def reply_to(*pieces: bytes) -> Reply:
+    """The reply of one attempt."""
+    hand = Hand(cast(Queue, None), 60)
+    held = hand.take(message(b"{}", 2), Received("message", "receipt", "", 1))
+    assert held is not None
+    async with answering(*pieces) as target, asyncio.timeout(30):
+        exchange = Exchange(parse(api_document()), cast(Store, None), target, cast(Readiness, None))
+        return await exchange.run(held)
+
+
+async def test_answer_given_before_the_payload_was_read_is_not_lost() -> None:
+    """The server closes with the payload unread, which resets the connection before the answer is read."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    closed = threading.Event()
+
+    def serve() -> None:
+        connection = listener.accept()[0]
+        connection.recv(1)
+        connection.sendall(REJECTED + b"Content-Length: 2\r\n\r\nno")
+        connection.close()
+        closed.set()
+
+    async def payload() -> AsyncIterator[bytes]:
+        yield PIECE
+        closed.wait(30)  # the event loop, too: it cannot read before the next piece is written
+        yield PIECE
+        yield PIECE
+
+    serving = threading.Thread(target=serve)
+    serving.start()
+    target = Target(listener.getsockname()[1])
+    async with target.post(message(None, 3 * len(PIECE)), payload()) as response:
+        assert (response.status, await response.read()) == (422, b"no")
+    await target.close()
+    serving.join()
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    ("response", "status", "reason"),
+    [
+        (OK + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", None, "Duplicate Content-Length"),
+        (OK + b"Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", None, "content-encoding: brotli"),
+        (OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 200, "content-encoding: gzip"),
+        (CHUNKED + b"secret\r\n", None, "Invalid character in chunk size"),
+        (b'{"secret": 1}', None, "Bad status line"),
+        (OK + b"X-A: " + b"secret" * 200_000 + b"\r\n\r\n", None, "Got more than"),
+    ],
+)
+async def test_response_that_cannot_be_read_is_failed_and_not_retried(
+    caplog: pytest.LogCaptureFixture, response: bytes, status: int | None, reason: str
+) -> None:
+    reply = await reply_to(response)
+    assert (reply.decision.action, reply.decision.code) == (Action.FAIL, "invalid_response")
+    assert reply.status_code == status
+    assert reason in reply.decision.message
+    assert "secret" not in reply.decision.message
+    (record,) = [record for record in caplog.records if record.name.startswith("cortex_async")]
+    assert record.__dict__["id"] == "id"
+    assert reason in record.__dict__["reason"]
+
+
+async def test_chunk_that_cannot_be_read_ends_a_response_that_had_begun_well() -> None:
+    go_on = asyncio.Event()
+
+    async def read(target: Target) -> None:
+        async with asyncio.timeout(30), target.post(message(b"{}", 2), b"{}") as response:
+            assert await response.content.readany() == b"1"
+            go_on.set()
+            await response.content.readany()
+
+    async with answering(CHUNKED + b"1\r\n1\r\n", b"zz\r\n", go_on=go_on) as target:
+        with pytest.raises(InvalidResponse, match="Invalid character in chunk size") as raised:
+            await read(target)
+    assert raised.value.status == 200
+
+
+async def test_response_with_many_headers_is_a_result() -> None:
+    headers = b"".join(b"X-%d: y\r\n" % number for number in range(1000))
+    reply = await reply_to(OK + headers + b"Content-Length: 2\r\n\r\n{}")
+    assert (reply.decision.action, reply.result) == (Action.COMPLETE, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("rest", "excerpt"),
+    [
+        (b"Content-Length: 20\r\n\r\nno", "no"),
+        (b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nno", ""),
+        (b"Content-Encoding: gzip\r\nContent-Length: 90\r\n\r\n" + gzip.compress(b"no", mtime=0), "no"),
+    ],
+)
+async def test_status_decides_though_the_body_is_cut_short_or_cannot_be_decoded(rest: bytes, excerpt: str) -> None:
+    reply = await reply_to(REJECTED + rest)
+    assert (reply.decision.code, reply.status_code) == ("rejected", 422)
+    assert reply.body in (excerpt, "")  # what had come when the connection broke
+
+
+async def test_response_that_is_cut_short_is_a_broken_connection() -> None:
+    reply = await reply_to(OK + b"Content-Length: 20\r\n\r\n{}")
+    assert reply.decision.action is Action.RETRY
