@@ -8,6 +8,7 @@ from aiohttp import web
 
 from cortex_async.connection import error_document
 from cortex_async.errors import AwsRefused, AwsUnavailable, CortexError
+from cortex_async.store import DamagedResult
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,9 @@ async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     except AwsRefused as error:
         log.error("a call failed; it will fail again until this is mended", extra={"reason": str(error)})
         return error_document(500, "refused_by_aws", f"AWS refuses the gateway a call it needs: {error}")
+    except DamagedResult as error:
+        log.error("a result cannot be told", extra={"path": request.path, "reason": str(error)})
+        return error_document(500, "damaged_result", str(error))
     except (aiohttp.ClientError, web.RequestPayloadError, ConnectionError) as error:
         log.info("a client went away", extra={"reason": type(error).__name__})
         return error_document(400, "incomplete_body", "the body ended before its announced length")
