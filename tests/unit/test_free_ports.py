@@ -6,10 +6,17 @@ from itertools import islice
 
 import pytest
 
+from cortex_async.local import ports
 from cortex_async.local.ports import PortTakenError, free_ports
 
 
-def test_no_port_that_is_named_and_none_twice() -> None:
+@pytest.fixture
+def all_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every port seem free, whatever runs on this machine."""
+    monkeypatch.setattr(ports, "_obstacle", lambda _: None)
+
+
+def test_no_port_that_is_named_and_none_twice(all_free: None) -> None:
     chosen = list(islice(free_ports(()), 3))
 
     others = list(islice(free_ports(chosen), 3))
@@ -17,13 +24,15 @@ def test_no_port_that_is_named_and_none_twice() -> None:
     assert len({*chosen, *others}) == 6
 
 
-def test_no_port_that_something_listens_on() -> None:
-    port = next(free_ports(()))
-    with socket.create_server(("127.0.0.1", port)):
-        assert next(free_ports(())) != port
+def test_no_port_that_something_listens_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(ports, "_FIRST", server.getsockname()[1])
+        monkeypatch.setattr(ports, "_COUNT", 1)
+        with pytest.raises(PortTakenError):
+            next(free_ports(()))
 
 
-def test_runs_at_once_choose_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_at_once_choose_apart(all_free: None, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen: list[int] = []
     for pid in range(40_000, 40_020):
         monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)

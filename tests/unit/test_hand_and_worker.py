@@ -1,6 +1,7 @@
 """What the dispatcher tells S3 and SQS of a request in hand, when they are slow or refuse."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -21,9 +22,16 @@ from cortex_async.store import Store
 from support.api_document import api_document
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what must come, however slow this machine is."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 (the fakes count, they know no events)
+            await asyncio.sleep(0.01)
+
+
 class FakeQueue:
     def __init__(self, extend: Callable[[float], Any] | None = None) -> None:
-        self.released = self.deleted = 0
+        self.released = self.deleted = self.sends = 0
         self.receives = 0
         self._extend = extend
 
@@ -34,6 +42,7 @@ class FakeQueue:
         self.deleted += 1
 
     async def send(self, request_id: str, body: bytes, patience: float | None) -> None:
+        self.sends += 1
         await asyncio.Event().wait()  # no answer
 
     async def receive(self, count: int, wait_seconds: int) -> list[Received]:
@@ -53,6 +62,7 @@ class FakeStore:
         self.failures = failures
         self.result_of_another = result_of_another
         self.signs: list[int] = []
+        self.marks_begun = 0
 
     async def has_result(self, request_id: str, patience: float | None) -> bool:
         return self.result_of_another and bool(self.signs)  # that other attempt ends in the meantime
@@ -64,6 +74,7 @@ class FakeStore:
         return 2
 
     async def mark_in_progress(self, request_id: str, attempt: int, patience: float | None) -> None:
+        self.marks_begun += 1
         await asyncio.sleep(self.delays.pop(0))
         if self.failures:
             self.failures -= 1
@@ -92,9 +103,10 @@ def in_hand(queue: FakeQueue, visibility_seconds: int = 60, receive_count: int =
     return hand, held
 
 
-def worker(hand: Hand, store: FakeStore, exchange: FakeExchange) -> Worker:
-    letters = cast(Queue, FakeQueue())
-    return Worker(parse(api_document()), cast(Store, store), hand, letters, cast(Exchange, exchange), lambda: None)
+def worker(hand: Hand, store: FakeStore, exchange: FakeExchange, letters: FakeQueue | None = None) -> Worker:
+    dead_letters = cast(Queue, letters or FakeQueue())
+    config = parse(api_document())
+    return Worker(config, cast(Store, store), hand, dead_letters, cast(Exchange, exchange), lambda: None)
 
 
 async def test_a_sign_that_could_not_be_left_is_left_before_the_request_is_given_back() -> None:
@@ -111,10 +123,10 @@ async def test_a_late_sign_does_not_count_an_attempt_that_a_shutdown_cut_short()
     store = FakeStore([0.3, 0])
     processing = worker(hand, store, FakeExchange(60))
     task = asyncio.create_task(processing.process(held))
-    await asyncio.sleep(0.35)  # the first sign is on its way
+    await until(lambda: store.marks_begun == 1)
     task.cancel()
     await asyncio.wait({task})
-    await processing.give_back(held, 4)
+    await processing.give_back(held, 60)
     assert (store.signs, queue.released) == ([1, 0], 1)
 
 
@@ -122,12 +134,13 @@ async def test_a_failed_attempt_counts_though_its_dead_letter_was_not_sent_befor
     queue = FakeQueue()
     hand, held = in_hand(queue, receive_count=3)
     store = FakeStore([0, 0])
-    processing = worker(hand, store, FakeExchange(0))
+    letters = FakeQueue()
+    processing = worker(hand, store, FakeExchange(0), letters)
     task = asyncio.create_task(processing.process(held))
-    await asyncio.sleep(0.1)  # the letter is on its way
+    await until(lambda: letters.sends == 1)
     task.cancel()
     await asyncio.wait({task})
-    await processing.give_back(held, 4)
+    await processing.give_back(held, 60)
     assert (store.signs, queue.released) == ([3], 1)
 
 
@@ -146,9 +159,10 @@ async def test_a_defect_neither_ends_the_receiving_nor_makes_it_spin() -> None:
     hand = Hand(cast(Queue, queue), 60)
     receiving = asyncio.create_task(Receiver(cast(Queue, queue), hand, ready, 4, 1, lambda _: None).run())
     await asyncio.sleep(0.5)
+    assert queue.receives < 50
+    await until(lambda: queue.receives > 1 or receiving.done())
     assert not receiving.done()
     receiving.cancel()
-    assert 1 <= queue.receives < 50
 
 
 async def test_heartbeat_that_sqs_keeps_waiting_does_not_delay_the_next() -> None:
@@ -159,11 +173,12 @@ async def test_heartbeat_that_sqs_keeps_waiting_does_not_delay_the_next() -> Non
         await asyncio.sleep(patience)
         raise AwsUnavailable("ChangeMessageVisibilityBatch", "no answer")
 
-    hand, _ = in_hand(FakeQueue(silent), visibility_seconds=2)
+    hand, _ = in_hand(FakeQueue(silent), visibility_seconds=1)
     beating = asyncio.create_task(hand.heartbeat())
-    await asyncio.sleep(2.3)
+    await until(lambda: len(began) == 6)
     beating.cancel()
-    assert len(began) == 3
+    # one that waits for the last makes every gap two intervals; a slow machine makes some gaps longer
+    assert 0.9 < 3 * min(after - before for before, after in itertools.pairwise(began)) < 1.5
 
 
 async def test_a_defect_does_not_end_the_heartbeat() -> None:
@@ -176,7 +191,6 @@ async def test_a_defect_does_not_end_the_heartbeat() -> None:
 
     hand, _ = in_hand(FakeQueue(broken), visibility_seconds=0.3)  # type: ignore[arg-type]
     beating = asyncio.create_task(hand.heartbeat())
-    await asyncio.sleep(0.5)
+    await until(lambda: calls > 1 or beating.done())
     assert not beating.done()
     beating.cancel()
-    assert calls > 1
