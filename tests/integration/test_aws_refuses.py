@@ -93,6 +93,7 @@ async def test_what_comes_after_the_container_ceased_to_be_ready_is_given_back(o
     wait_until("the probe to fail", lambda: own_api.stack.readiness()[0] == 503)
     request_id = await own_api.submit(query="?answer=1")  # an open receive may bring it
     await asyncio.sleep(1)
-    assert own_api.stack.queue_depth() == (1, 0)
+    wait_until("it to be given back", lambda: own_api.stack.queue_depth() == (1, 0))
+    assert "request taken" not in own_api.stack.latest("dispatcher").log
     own_api.stack.web_server()
     assert (await own_api.ended(request_id))["result"] == 1

@@ -1,13 +1,17 @@
 """Shutdown and death of a dispatcher: what it held ends in exactly one result."""
 
 import asyncio
+import json
 import signal
 import urllib.request
 from collections.abc import Callable
+from typing import Any, cast
 
 import aiohttp
 import pytest
 
+from cortex_async.dispatcher.admin import Admin
+from cortex_async.dispatcher.probes import Readiness
 from support.processes import wait_until
 from support.stack import Client, Stack
 
@@ -37,7 +41,9 @@ async def test_releases_what_cannot_finish_before_the_deadline(
     request_id = await api.submit(query="?sleep=30&once&answer=1")
     wait_until("the request to be taken", lambda: api.stack.started() == [request_id])
     dispatcher = api.stack.latest("dispatcher")
-    assert await asyncio.to_thread(dispatcher.stop, 8) == 0
+    assert await asyncio.to_thread(dispatcher.stop) == 0
+    lines = map(json.loads, dispatcher.log.splitlines())
+    assert [line["given_back"] for line in lines if line["message"] == "drained"] == [1]
     assert api.stack.queue_depth() == (1, 0)
     api.stack.dispatcher()
     assert (await api.ended(request_id))["result"] == 1
@@ -110,23 +116,51 @@ async def test_exhausted_attempts_are_failed_and_dead_lettered(
     assert len(api.stack.started()) == 2
 
 
-@pytest.mark.parametrize("shutting_down", [False, True])
-async def test_drain_answers_when_the_last_request_has_ended(own_api: Client, shutting_down: bool) -> None:
-    """The containers' preStop: without a shutdown it answers by itself, and starts none."""
-    request_id = await own_api.submit(query="?sleep=4&answer=1")
+def drain(stack: Stack) -> dict[str, Any]:
+    """Call what the containers' preStop calls."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.admin_port}/drain", timeout=60) as response:
+        return dict(json.load(response))
+
+
+async def test_drain_answers_when_the_last_request_has_ended(
+    make_stack: MakeStack, http: aiohttp.ClientSession
+) -> None:
+    # one at a time: no open receive is waited for
+    pod = {"maxConcurrency": 1, "terminationGracePeriodSeconds": 120}
+    api = Client(make_stack({"pod": pod}), http)
+    api.stack.all()
+    request_id = await api.submit(query="?hold&answer=1")
+    wait_until("the request to be taken", lambda: api.stack.started() == [request_id])
+    dispatcher = api.stack.latest("dispatcher")
+    dispatcher.signal(signal.SIGTERM)
+    wait_until("the drain", lambda: "draining" in dispatcher.log)
+    waiting = asyncio.create_task(asyncio.to_thread(drain, api.stack))
+    assert not (await asyncio.wait({waiting}, timeout=0.5))[0]
+    api.stack.let_go()
+    assert (await waiting)["drained"] is True
+    assert api.stack.ended() == [request_id]
+    assert await asyncio.to_thread(dispatcher.wait) == 0
+    assert (await api.ended(request_id))["result"] == 1
+
+
+async def test_drain_without_a_shutdown_answers_by_itself_and_starts_none(own_api: Client) -> None:
+    request_id = await own_api.submit(query="?hold&answer=1")
     wait_until("the request to be taken", lambda: own_api.stack.started() == [request_id])
-    url = f"http://127.0.0.1:{own_api.stack.admin_port}/drain"
-    waiting = asyncio.create_task(asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=60).read()))
-    if shutting_down:
-        await asyncio.sleep(0.2)
-        own_api.stack.latest("dispatcher").signal(signal.SIGTERM)
-        assert b'"drained": true' in await waiting
-        assert own_api.stack.ended() == [request_id]
-        assert await asyncio.to_thread(own_api.stack.latest("dispatcher").wait) == 0
-    else:
-        assert b'"drained": false' in await waiting
-        assert own_api.stack.ended() == []
+    assert (await asyncio.to_thread(drain, own_api.stack))["drained"] is False
+    assert own_api.stack.ended() == []
+    own_api.stack.let_go()
     assert (await own_api.ended(request_id))["result"] == 1
+
+
+async def test_drain_waits_for_a_shutdown_that_begins_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cortex_async.dispatcher.admin._DRAIN_BEGINS_WITHIN_SECONDS", 60)
+    admin = Admin(Readiness((), cast(aiohttp.ClientSession, None)))
+    answering = asyncio.create_task(admin._drain(cast(aiohttp.web.Request, None)))
+    for begins in (admin.draining, admin.drained):
+        await asyncio.wait({answering}, timeout=0.1)
+        assert not answering.done()
+        begins.set()
+    assert json.loads((await answering).text or "") == {"drained": True}
 
 
 async def test_nothing_is_received_until_all_probes_pass(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import resource
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -115,12 +116,22 @@ async def trickle(connection: raw.Connection, byte: bytes) -> None:
 
 
 async def test_second_request_of_a_connection_is_not_cut_by_the_first(stack: Stack) -> None:
-    async with raw.Connection(stack.gateway_port) as connection:
-        for _ in range(2):
-            await connection.send(b"GET /healthz HTTP/1.1\r\nHo")
-            await asyncio.sleep(STALL_SECONDS * 0.6)  # twice is more than the limit
-            await connection.send(b"st: x\r\n\r\n")
-            assert (await connection.answer()).status == 200
+    async def in_time() -> bool:
+        async with raw.Connection(stack.gateway_port) as connection:
+            for _ in range(2):
+                begun = time.monotonic()
+                await connection.send(b"GET /healthz HTTP/1.1\r\nHo")
+                await asyncio.sleep(STALL_SECONDS * 0.6)  # twice is more than the limit
+                await connection.send(b"st: x\r\n\r\n")
+                if time.monotonic() - begun > STALL_SECONDS * 0.8:
+                    return False
+                assert (await connection.answer()).status == 200
+        return True
+
+    for _ in range(20):
+        if await in_time():
+            return
+    pytest.fail("never in time")
 
 
 # Bodies over the limit, and wrong lengths
@@ -333,7 +344,9 @@ async def test_ten_thousand_idle_connections_cost_little_and_hold_nobody_up(
     make_stack: Callable[..., Stack],
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(10_000, hard - 1000)
+    if 0 <= hard < 4000:
+        pytest.skip(f"the limit of {hard} open files is too low to tell what a connection costs")
+    wanted = min(10_000, hard - 1000) if hard >= 0 else 10_000
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the gateway inherits it
     try:
         stack = make_stack()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -87,11 +88,10 @@ async def test_passing_trouble_that_stays_is_failed_after_the_last_attempt(api: 
 
 
 async def test_retry_after_is_honoured(api: Client) -> None:
-    slow = await api.submit(b"{}", query="?status=503&once&retry_after=3")
-    quick = await api.submit(b"{}", query="?status=503&once&retry_after=0")
-    await api.ended(quick)
-    assert (await api.get(slow))[1]["status"] != "completed"
-    assert (await api.ended(slow))["result"]["attempt"] == 2
+    begun = time.monotonic()
+    result = await api.completed(b"{}", query="?status=503&once&retry_after=3")
+    assert result["attempt"] == 2
+    assert time.monotonic() - begun > 2.5  # unasked it would be after 1 s
 
 
 async def test_broken_connection_is_retried_then_failed_and_dead_lettered(
@@ -132,20 +132,25 @@ async def test_container_that_restarts_costs_no_attempt(own_api: Client) -> None
 async def test_request_over_its_timeout_is_failed_and_its_connection_closed(
     make_stack: MakeStack, http: aiohttp.ClientSession
 ) -> None:
-    api = Client(make_stack({"pod": {"requestTimeoutSeconds": 1}}), http)
+    api = Client(make_stack({"pod": {"requestTimeoutSeconds": 1, "maxConcurrency": 1}}), http)
     api.stack.all()
     error = await failed(api, "?sleep=60")
     assert (error["code"], error["attempts"]) == ("timeout", 1)
-    assert await api.completed(b"{}", query="?answer=1") == 1
+    for _ in range(5):  # a slow machine may need more than a second for the next one, too
+        document = await api.ended(await api.submit(b"{}", query="?answer=1"))
+        if document["status"] == "completed":
+            break
+    assert document.get("result") == 1, document
 
 
 async def test_status_follows_the_request(own_api: Client) -> None:
-    first = [await own_api.submit(b"{}", query="?sleep=2&answer=1") for _ in range(4)]
+    first = [await own_api.submit(b"{}", query="?hold&answer=1") for _ in range(4)]
     waiting = await own_api.submit(b"{}", query="?answer=2")
     wait_until("four in the container", lambda: len(own_api.stack.started()) == 4)
     wait_until("the sign of it", lambda: f"{first[0]}/in_progress" in own_api.stack.objects())
     assert (await own_api.get(first[0]))[1] == {"id": first[0], "status": "in_progress"}
     assert (await own_api.get(waiting))[1] == {"id": waiting, "status": "in_queue"}
+    own_api.stack.let_go()
     for request_id in (*first, waiting):
         assert (await own_api.ended(request_id))["status"] == "completed"
 

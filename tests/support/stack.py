@@ -106,6 +106,10 @@ class Stack:
         """What `/readyz` of the dispatcher that was started last says."""
         return readiness(self.admin_port)
 
+    def let_go(self) -> None:
+        """Let the requests with the query `hold` end."""
+        self.journal.with_name("let-go").touch()
+
     def stop(self) -> None:
         for process in reversed(self.processes):
             if process.is_running():

@@ -1,8 +1,8 @@
 """The container of the tests: answers as the query of each request asks, and tells what reached it.
 
-`status`, `sleep` (seconds), `answer` (the body, verbatim), `type` (its Content-Type), `head` (bytes of a header
-beside it), `fill` (bytes of a JSON string), `echo` (the payload, while it comes), `crash` (ends the process),
-`once` (do this only for the first attempt), `retry_after`.
+`status`, `sleep` (seconds), `hold` (until a file `let-go` is beside the journal), `answer` (the body, verbatim),
+`type` (its Content-Type), `head` (bytes of a header beside it), `fill` (bytes of a JSON string), `echo` (the
+payload, while it comes), `crash` (ends the process), `once` (do this only for the first attempt), `retry_after`.
 """
 
 import asyncio
@@ -32,6 +32,8 @@ async def answer(request: web.Request) -> web.StreamResponse:
     if "once" not in query or seen[request_id] == 1:
         if "sleep" in query:
             await asyncio.sleep(float(query["sleep"]))
+        if "hold" in query:
+            await let_go()
         if "crash" in query:
             os._exit(17)
         if "status" in query:
@@ -56,6 +58,12 @@ async def answer(request: web.Request) -> web.StreamResponse:
             "attempt": seen[request_id],
         }
     )
+
+
+async def let_go() -> None:
+    file = Path(os.environ["JOURNAL"]).with_name("let-go")
+    while not file.exists():  # noqa: ASYNC110 (another process makes it)
+        await asyncio.sleep(0.02)
 
 
 async def echoed(request: web.Request) -> web.StreamResponse:
