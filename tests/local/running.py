@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cortex_async.local.emulator import without_aws
+
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 120.0  # for what must happen; nothing is asserted to be quick
 _MARK = "CORTEX_TEST_RUN"
@@ -34,7 +36,7 @@ class Local:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **(env or {}), _MARK: self._mark},
+            env={**without_aws(os.environ), **(env or {}), _MARK: self._mark},
         )
 
     def finish(self) -> "Local":

@@ -1,16 +1,13 @@
 """`local --once`: one request, its result on standard output, and the exit code of a command."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
 
-from support.processes import free_port
+from support.processes import Emulator, free_port
 
 from .running import Arguments, Start
 
@@ -66,23 +63,16 @@ def test_container_finds_what_it_would_find_in_a_pod(local: Start, api: Argument
     assert env["CORTEX_VERSION"]
     assert f"arguments: ['--port={port}', '$(HOME)', '$(NOWHERE)']" in run.err
     assert env["CORTEX_MNT"].endswith("mnt")
-    assert "AWS_ACCESS_KEY_ID" not in env.keys() - os.environ.keys()
+    assert "AWS_ACCESS_KEY_ID" not in env
 
 
 @pytest.fixture
-def endpoint() -> Iterator[str]:
-    port = free_port()
-    env = {**os.environ, "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
-    server = subprocess.Popen(
-        [sys.executable, "-m", "ministack"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert server.stdout is not None
-    for line in server.stdout:
-        if "Running on" in line:
-            break
-    yield f"http://127.0.0.1:{port}"
-    server.kill()
-    server.communicate()
+def endpoint(tmp_path: Path) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path))  # for the file that its process id is in
+        server = Emulator(tmp_path)
+    yield server.url
+    server.process.kill()
 
 
 def test_uses_the_server_at_the_given_endpoint(local: Start, api: Arguments, endpoint: str) -> None:

@@ -1,5 +1,6 @@
 """What local mode does not start, or does not go on with: one clear message, and nothing left running."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -115,10 +116,10 @@ def test_helm_that_can_neither_be_found_nor_unpacked_is_told(local: Start, api: 
     packages = next(bare.glob("lib/python*/site-packages"))
     (packages / "all.pth").write_text(f"{sysconfig.get_path('purelib')}\n{ROOT / 'glue'}\n")
     env = {
-        "PATH": "/usr/bin:/bin",
-        "PIP_INDEX_URL": "http://127.0.0.1:1/",
-        "PIP_RETRIES": "0",
-        "PIP_NO_CACHE_DIR": "1",
+        "PATH": str(tmp_path),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": "",
     }
     arguments = api()
 
