@@ -1,5 +1,6 @@
 """The commands as a user calls them, in a folder of their own."""
 
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +27,13 @@ Command = Callable[..., Said]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that the command is called in."""
+    """The folder that the command is called in; no settings of this user's git or helm reach it."""
+    for name in [name for name in os.environ if name.startswith(("GIT_", "HELM_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.setenv("LC_ALL", "C")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
