@@ -49,9 +49,10 @@ class Credentials:
             self._begin_refresh(_PAUSE_SECONDS)
         return held.keys
 
-    def expired(self) -> None:
-        """Say that AWS called the credentials expired: the next call looks them up anew."""
-        self._found = self._held = None
+    def expired(self, keys: Keys) -> None:
+        """Say that AWS called `keys` expired: unless there are newer ones, the next call looks them up anew."""
+        if self._held is not None and self._held.keys is keys:
+            self._found = self._held = None
 
     def _valid(self) -> _Held | None:
         held = self._held

@@ -120,10 +120,11 @@ class Service:
         failures = 0
         while True:
             try:
-                response = await self._once(call, deadline, read=read)
+                keys = await self._session.credentials.current(deadline)
+                response = await self._once(call, keys, deadline, read=read)
                 if response.status < 300 and not (call.may_fail_late and b"<Error>" in await response.read()):
                     return response
-                problem: AwsRefused | AwsUnavailable = await self._examine(call, response)
+                problem: AwsRefused | AwsUnavailable = await self._examine(call, response, keys)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 problem = AwsUnavailable(call.operation, _describe(error, self._base))
             except CredentialsError as error:
@@ -137,8 +138,7 @@ class Service:
             log.info("retrying a call to AWS", extra={"reason": str(problem), "failures": failures})
             await asyncio.sleep(wait)
 
-    async def _once(self, call: Call, deadline: float | None, *, read: bool) -> aiohttp.ClientResponse:
-        keys = await self._session.credentials.current(deadline)
+    async def _once(self, call: Call, keys: Keys, deadline: float | None, *, read: bool) -> aiohttp.ClientResponse:
         async with asyncio.timeout_at(deadline):  # not aiohttp's total timeout: that one goes on in the body
             response = await self._request(call, keys)
             if read or response.status >= 300:
@@ -174,7 +174,9 @@ class Service:
             proxy_headers=self._proxy.headers if self._proxy else None,
         )
 
-    async def _examine(self, call: Call, response: aiohttp.ClientResponse) -> AwsRefused | AwsUnavailable:
+    async def _examine(
+        self, call: Call, response: aiohttp.ClientResponse, keys: Keys
+    ) -> AwsRefused | AwsUnavailable:
         code, message = _error_of(await response.read())
         if call.method == "HEAD":
             code = _code_of_head(response)
@@ -182,7 +184,7 @@ class Service:
             return _refusal(call, response.status, code, message)
         match decide(response.status, code):
             case Retry.NEW_CREDENTIALS:
-                self._session.credentials.expired()
+                self._session.credentials.expired(keys)
             case Retry.NEW_CLOCK if not self._mend_clock(response.headers.get("Date")):
                 return _refusal(call, response.status, code, message)
             case Retry.NEVER:
