@@ -16,14 +16,14 @@ from cortex_async.store import Store
 class Gateway:
     """The routes; `queue` is None until it has been found, `stopping` is set while the process ends.
 
-    A client that neither sends nor takes a byte for `stall_seconds` is let go.
+    A client that sends no byte of a body for `stall_seconds` is let go.
     """
 
     def __init__(self, config: ApiConfig, store: Store, stall_seconds: float) -> None:
         ids = RequestIds(config.cluster_name, config.name)
         self._endpoint = config.gateway.endpoint
         self._submission = Submission(config, ids, store, stall_seconds)
-        self._results = Results(config, ids, store, stall_seconds)
+        self._results = Results(config, ids, store)
         self.queue: Queue | None = None
         self.stopping = False
 

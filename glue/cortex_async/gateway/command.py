@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=STALLED_SECONDS,
         metavar="SECONDS",
-        help="let a client go that neither sends nor takes a byte for that long (default: %(default)s)",
+        help="let a client go that owes a byte of its request, or takes none of its answer, for that long "
+        "(default: %(default)s)",
     )
 
 

@@ -1,6 +1,5 @@
 """`GET <endpoint>/<id>`: the status of a request follows from what the bucket holds."""
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -25,9 +24,8 @@ _JSON = "application/json"
 class Results:
     """Answers for the requests of one API."""
 
-    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store, stall_seconds: float) -> None:
+    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store) -> None:
         self._ids = ids
-        self._stall_seconds = stall_seconds
         self._store = store
         self._retention_seconds = config.storage.retention_days * _SECONDS_A_DAY
 
@@ -62,20 +60,16 @@ class Results:
             response.content_length = len(head) + size + 1
             await response.prepare(request)
             try:
-                await self._write(response, head)
+                await response.write(head)
                 async for piece in pieces:
-                    await self._write(response, piece)
-                await self._write(response, b"}")
-            except (AwsError, TimeoutError) as error:
+                    await response.write(piece)
+                await response.write(b"}")
+            except AwsError as error:
                 # The answer has begun, so that only its cut end can tell the client that it is not whole.
-                log.warning("a result was cut short", extra={"id": request_id, "reason": str(error) or "stalled"})
+                log.warning("a result was cut short", extra={"id": request_id, "reason": str(error)})
                 if request.transport is not None:
                     request.transport.abort()
             return response
-
-    async def _write(self, response: web.StreamResponse, piece: bytes) -> None:
-        async with asyncio.timeout(self._stall_seconds):
-            await response.write(piece)
 
 
 def _status(request_id: str, status: Status) -> web.Response:
