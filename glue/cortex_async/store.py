@@ -14,8 +14,9 @@ from typing import Any, Protocol, TypeVar
 
 import aiohttp
 
+from cortex_async.aws.parts import Part, Room
 from cortex_async.aws.retry import delay_seconds
-from cortex_async.aws.s3 import META, PART_BYTES, S3, Upload
+from cortex_async.aws.s3 import META, S3, Upload
 from cortex_async.errors import AwsUnavailable, CortexError, ObjectMissing
 
 T = TypeVar("T")
@@ -91,12 +92,13 @@ class Store:
         self._s3 = s3
         self._prefix = prefix
         self._api_name = api_name
+        self._room = Room()
 
     def _key(self, request_id: str, what: str) -> str:
         return object_key(self._prefix, self._api_name, request_id, what)
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], patience: float | None) -> int:
-        """Store a payload as it arrives; return its size in bytes."""
+        """Store a payload as it arrives; return its size in bytes. Raises NoRoom unless `patience` is None."""
         headers = {"content-type": "application/octet-stream"}
         return await self._put_stream(self._key(request_id, "payload"), pieces, headers, patience, once=False)
 
@@ -183,25 +185,24 @@ class Store:
         insist: Insist = _once,
     ) -> int:
         """One PutObject when all fits into a part, else a multipart upload: any size costs one part of memory."""
-        part = bytearray()
         size = 0
         upload: Upload | None = None
         try:
-            async for piece in pieces:
-                part += piece
-                size += len(piece)
-                while len(part) >= PART_BYTES:
-                    if upload is None:
-                        upload = await insist(functools.partial(self._s3.begin_upload, key, headers, patience))
-                    with memoryview(part) as view:
-                        full = bytes(view[:PART_BYTES])
-                    del part[:PART_BYTES]
-                    await insist(functools.partial(upload.add, full, patience))
-            if upload is None:
-                await insist(functools.partial(self._s3.put, key, bytes(part), headers, patience, once=once))
-            else:
-                if part:
-                    await insist(functools.partial(upload.add, bytes(part), patience))
+            with Part(self._room, may_be_refused=patience is not None) as part:
+                async for piece in pieces:
+                    size += len(piece)
+                    rest = await part.add(piece)
+                    while rest:
+                        if upload is None:
+                            upload = await insist(functools.partial(self._s3.begin_upload, key, headers, patience))
+                        await insist(functools.partial(upload.add, part.body, patience))
+                        part.clear()
+                        rest = await part.add(rest)
+                if upload is None:
+                    await insist(functools.partial(self._s3.put, key, part.body, headers, patience, once=once))
+                else:
+                    await insist(functools.partial(upload.add, part.body, patience))
+            if upload is not None:
                 await insist(functools.partial(upload.complete, patience, once=once))
         except BaseException:
             if upload is not None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import email.utils
-import io
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -29,8 +29,11 @@ log = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
-_WRITTEN_AT_ONCE = 2**20
+_WRITTEN_AT_ONCE = 2**16
 _SKEW_WORTH_MENDING_SECONDS = 60.0
+
+
+Body = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Call:
     path: str
     query: str = ""
     headers: Mapping[str, str] | None = None
-    body: bytes = b""
+    body: Body = b""
     read_seconds: float = _READ_SECONDS
     may_fail_late: bool = False  # S3 may begin an answer with 200 and end it with an error
 
@@ -54,6 +57,24 @@ class Answer:
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes
+
+
+class _InPieces(aiohttp.Payload):
+    """A body that is neither copied nor written in one go, which would hold up the event loop."""
+
+    _autoclose = True
+
+    def __init__(self, body: Body) -> None:
+        super().__init__(memoryview(body))
+        self._size = len(body)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return str(self._value, encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        for start in range(0, len(self._value), _WRITTEN_AT_ONCE):
+            await writer.write(self._value[start : start + _WRITTEN_AT_ONCE])
+            await asyncio.sleep(0)
 
 
 class AwsSession:
@@ -166,8 +187,7 @@ class Service:
             call.method,
             URL(url, encoded=True),
             headers=headers,
-            # aiohttp writes large bytes in one go, which would hold up the event loop; a file it writes in pieces
-            data=call.body if len(call.body) < _WRITTEN_AT_ONCE else io.BytesIO(call.body),
+            data=call.body if len(call.body) <= _WRITTEN_AT_ONCE else _InPieces(call.body),
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=call.read_seconds),
             proxy=self._proxy.url if self._proxy else None,

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 import aiohttp
 
 from cortex_async.aws.endpoints import aws_endpoint
-from cortex_async.aws.http import Answer, AwsSession, Call, Service
+from cortex_async.aws.http import Answer, AwsSession, Body, Call, Service
 from cortex_async.errors import AwsError, AwsRefused, AwsUnavailable, CortexError, ObjectMissing
 
 PART_BYTES = 5 * 1024 * 1024  # the smallest that S3 takes for a part that is not the last
@@ -41,7 +41,7 @@ class S3:
             self._root = "/"
 
     async def put(
-        self, key: str, body: bytes, headers: Mapping[str, str], patience: float | None, *, once: bool = False
+        self, key: str, body: Body, headers: Mapping[str, str], patience: float | None, *, once: bool = False
     ) -> None:
         """PutObject; with `once` raises ObjectExists when the key is taken."""
         extra = {"if-none-match": "*"} if once else {}
@@ -74,7 +74,7 @@ class S3:
         method: str,
         key: str,
         headers: Mapping[str, str],
-        body: bytes,
+        body: Body,
         patience: float | None,
         query: str = "",
         *,
@@ -97,7 +97,7 @@ class Upload:
         self._id = quote(upload_id, safe="-_.~")
         self._etags: list[str] = []
 
-    async def add(self, part: bytes, patience: float | None) -> None:
+    async def add(self, part: Body, patience: float | None) -> None:
         """UploadPart; raises UploadLost, and ObjectTooLarge after the last that S3 takes."""
         if len(self._etags) == MAX_PARTS:
             raise ObjectTooLarge(f"the object is larger than {MAX_PARTS} parts of {PART_BYTES} bytes, S3's limit")

@@ -33,7 +33,7 @@ class Signer:
         path: str,
         query: str,
         headers: Mapping[str, str],
-        body: bytes,
+        body: bytes | memoryview,
         keys: Keys,
         timestamp: float,
     ) -> dict[str, str]:

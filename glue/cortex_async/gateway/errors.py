@@ -12,7 +12,7 @@ from cortex_async.store import DamagedResult
 
 log = logging.getLogger(__name__)
 
-_RETRY_AFTER_SECONDS = "5"
+_AGAIN = {"Retry-After": "5"}  # seconds
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -31,11 +31,11 @@ async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Rejected as error:
-        return error_document(error.status, error.code, str(error))
+        return error_document(error.status, error.code, str(error), _AGAIN if error.status == 503 else None)
     except AwsUnavailable as error:
         log.warning("a call failed", extra={"reason": str(error)})
         message = f"the queue or the bucket cannot be reached; {_accepted(error)}"
-        return error_document(503, "unavailable", message, {"Retry-After": _RETRY_AFTER_SECONDS})
+        return error_document(503, "unavailable", message, _AGAIN)
     except AwsRefused as error:
         log.error("a call failed; it will fail again until this is mended", extra={"reason": str(error)})
         return error_document(500, "refused_by_aws", f"AWS refuses the gateway a call it needs: {error}")

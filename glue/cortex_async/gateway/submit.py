@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from cortex_async.aws.parts import NoRoom
 from cortex_async.aws.sqs import MAX_BATCH_BYTES
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError, AwsRefused
@@ -40,15 +41,20 @@ class Submission:
         request_id = self._ids.issue()
         pieces = self._pieces(request)
         begun, complete = await _up_to(pieces, self._inline_limit)
-        message = Message(request_id, headers, request.rel_url.raw_query_string, begun, len(begun))
-        body = message.encode() if complete else ""
+        query = request.rel_url.raw_query_string
+        body = Message(request_id, headers, query, begun, len(begun)).encode() if complete else ""
         if complete and len(body.encode()) <= self._inline_limit:
             await queue.send(request_id, body, PATIENCE_SECONDS)
             return request_id
-        reference = Message(request_id, headers, message.query, None, self._limit)
+        reference = Message(request_id, headers, query, None, self._limit)
         if len(reference.encode().encode()) > MAX_BATCH_BYTES:
             raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
-        size = await self._store.put_payload(request_id, _chain(begun, pieces), PATIENCE_SECONDS)
+        payload = _chain(begun, pieces)
+        del begun, body  # an upload may be long, and one of many
+        try:
+            size = await self._store.put_payload(request_id, payload, PATIENCE_SECONDS)
+        except NoRoom as error:
+            raise Rejected(503, "busy", f"{error}; nothing was accepted, try again") from error
         try:
             await queue.send(request_id, dataclasses.replace(reference, size=size).encode(), PATIENCE_SECONDS)
         except AwsRefused:  # after AwsUnavailable the message may be on the queue, and needs its payload
@@ -110,5 +116,6 @@ async def _up_to(pieces: AsyncIterator[bytes], limit: int) -> tuple[bytes, bool]
 
 async def _chain(begun: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield begun
+    del begun
     async for piece in pieces:
         yield piece
