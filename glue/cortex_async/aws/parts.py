@@ -13,7 +13,7 @@ from cortex_async.aws.s3 import PART_BYTES
 from cortex_async.errors import CortexError
 
 SHARED_BYTES = 16 * 2**20  # for parts as they grow, of any number of uploads
-PLACES = 6  # for parts that find the shared bytes used up
+PLACES = 8  # for parts that find the shared bytes used up
 WAIT_SECONDS = 60.0  # in line for either; load balancers end a connection on which nothing moves for as long
 FILL_SECONDS = 45.0  # in a place, while others wait
 

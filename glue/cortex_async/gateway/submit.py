@@ -20,6 +20,7 @@ from cortex_async.store import Store
 
 PATIENCE_SECONDS = 10.0  # with S3 and SQS, before a client is told to come back
 _SLOWEST_BYTES_A_SECOND = 1024  # of a body, on average: a client that keeps to it holds a connection in vain
+_PIECE_BYTES = 65_536  # at a time: an upload that waits for its turn holds one
 _MIB = 2**20
 
 
@@ -89,7 +90,7 @@ class Submission:
             slowest = began + size / _SLOWEST_BYTES_A_SECOND
             try:
                 async with asyncio.timeout_at(min(slowest, loop.time()) + self._stall_seconds):
-                    piece = await request.content.readany()
+                    piece = await request.content.read(_PIECE_BYTES)
             except TimeoutError as error:
                 message = (
                     f"no byte of the body came for {self._stall_seconds:g} s, or all of it came slower than "
