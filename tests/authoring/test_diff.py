@@ -51,6 +51,14 @@ def test_nothing_differs_from_what_is_committed(call: Command, committed: Path) 
     assert (said.code, said.out) == (0, "Nothing that is rendered differs from HEAD.\n")
 
 
+def test_repository_is_the_files_also_in_a_git_hook(
+    call: Command, committed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(committed / "elsewhere"))
+    said = call("diff", "values.yaml")
+    assert (said.code, said.out) == (0, "Nothing that is rendered differs from HEAD.\n")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "sentence"),
     [

@@ -8,6 +8,7 @@ kubeconfig). The chart is the same on both sides of a comparison with a revision
 import argparse
 import difflib
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from cortex_async.values import ValuesError, check_values, find_chart
 from cortex_async.values.document import DocumentError, decode, dump_yaml
 
 _RELEASE = "release:"
+_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
 """Before the name of a release; no git revision can have it."""
 
 _COMPONENTS = {"api": "the API's pods", "gateway": "the gateway's pods"}
@@ -122,11 +124,14 @@ def _committed(file: Path, revision: str) -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    # in a hook git says by these which repository it runs for, wherever the file is
+    env = {name: value for name, value in os.environ.items() if name not in _REPOSITORY}
     try:
         return subprocess.run(  # noqa: S603 (git, without a shell)
             ["git", "-C", folder, *arguments],  # noqa: S607 (the one on PATH)
             capture_output=True,
             check=False,
+            env=env,
         )
     except OSError as error:
         raise DiffError(f"cannot run git: {error.strerror}") from error
