@@ -30,8 +30,9 @@ from cortex_async.values import ValuesError, check_values, find_chart
 from cortex_async.values.document import DocumentError, decode, dump_yaml
 
 _RELEASE = "release:"
-_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
 """Before the name of a release; no git revision can have it."""
+
+_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
 
 _COMPONENTS = {"api": "the API's pods", "gateway": "the gateway's pods"}
 
