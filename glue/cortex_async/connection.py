@@ -43,9 +43,7 @@ class Connection(web.RequestHandler):
         """Greet a client, and wait for its first request."""
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)
-        transport.set_write_buffer_limits(
-            0
-        )  # so that `pause_writing` tells of each byte that the client does not take
+        transport.set_write_buffer_limits(0)  # so that `pause_writing` tells of each byte that is not taken
         self._head_timer = self._after_stall(self._give_up)
 
     def data_received(self, data: bytes) -> None:
