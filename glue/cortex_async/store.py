@@ -9,7 +9,7 @@ import enum
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 import aiohttp
@@ -55,6 +55,11 @@ class Ending:
     attempt: int
     finished: datetime
 
+    @classmethod
+    def now(cls, status: Status, attempt: int) -> "Ending":
+        """Return what is told about a result that is finished."""
+        return cls(status, attempt, datetime.now(UTC))
+
     def as_headers(self) -> dict[str, str]:
         """Return the object's metadata."""
         return {
@@ -99,8 +104,10 @@ class Store:
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], patience: float | None) -> int:
         """Store a payload as it arrives; return its size in bytes. Raises NoRoom unless `patience` is None."""
-        headers = {"content-type": "application/octet-stream"}
-        return await self._put_stream(self._key(request_id, "payload"), pieces, headers, patience, once=False)
+        key = self._key(request_id, "payload")
+        return await self._put_stream(
+            key, pieces, lambda: {"content-type": "application/octet-stream"}, patience, once=False
+        )
 
     def payload(
         self, request_id: str, size: int, patience: float | None, insist: Insist = _once
@@ -134,14 +141,15 @@ class Store:
         await self._s3.put(self._key(request_id, "result"), result, ending.as_headers(), patience, once=True)
 
     async def put_large_result(
-        self, request_id: str, pieces: AsyncIterator[bytes], ending: Ending, insist: Insist
+        self, request_id: str, pieces: AsyncIterator[bytes], ending: Callable[[], Ending], insist: Insist
     ) -> None:
         """Like `put_result`, as the result arrives; raises also what `pieces` raises, and stores nothing then.
 
+        `ending` is asked at the end of the pieces, or as soon as they are more than S3 takes in one call.
         `insist` does each step: it cannot be begun anew, for the pieces come once.
         """
         key = self._key(request_id, "result")
-        await self._put_stream(key, pieces, ending.as_headers(), None, once=True, insist=insist)
+        await self._put_stream(key, pieces, lambda: ending().as_headers(), None, once=True, insist=insist)
 
     async def has_result(self, request_id: str, patience: float | None) -> bool:
         """Whether there is a result."""
@@ -178,7 +186,7 @@ class Store:
         self,
         key: str,
         pieces: AsyncIterator[bytes],
-        headers: dict[str, Any],
+        headers: Callable[[], dict[str, Any]],
         patience: float | None,
         *,
         once: bool,
@@ -194,12 +202,13 @@ class Store:
                     rest = await part.add(piece)
                     while rest:
                         if upload is None:
-                            upload = await insist(functools.partial(self._s3.begin_upload, key, headers, patience))
+                            begin = functools.partial(self._s3.begin_upload, key, headers(), patience)
+                            upload = await insist(begin)
                         await insist(functools.partial(upload.add, part.body, patience))
                         part.clear()
                         rest = await part.add(rest)
                 if upload is None:
-                    await insist(functools.partial(self._s3.put, key, part.body, headers, patience, once=once))
+                    await insist(functools.partial(self._s3.put, key, part.body, headers(), patience, once=once))
                 else:
                     await insist(functools.partial(upload.add, part.body, patience))
             if upload is not None:

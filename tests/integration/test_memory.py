@@ -1,4 +1,4 @@
-"""Memory does not follow the number of large payloads that come at once."""
+"""Memory does not follow the number of large payloads and results that come at once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import aiohttp
 
-from support.processes import Process
-from support.stack import Stack
+from support.processes import Process, wait_until
+from support.stack import Client, Stack
 
 MIB = 2**20
-UPLOADS = 24
+AT_ONCE = 24
 SIZE = 6 * MIB
 
 
@@ -41,6 +41,24 @@ async def test_many_large_payloads_at_once_take_little_memory(
             await response.read()
             return response.status
 
-    assert await asyncio.gather(*[upload() for _ in range(UPLOADS)]) == [200] * UPLOADS
+    assert await asyncio.gather(*[upload() for _ in range(AT_ONCE)]) == [200] * AT_ONCE
     grown = peak_mib(gateway) - before
-    assert grown < 110, f"{grown:.0f} MiB for {UPLOADS} payloads of {SIZE / MIB:.0f} MiB"
+    assert grown < 110, f"{grown:.0f} MiB for {AT_ONCE} payloads of {SIZE / MIB:.0f} MiB"
+
+
+async def test_many_large_results_at_once_take_little_memory(
+    make_stack: Callable[..., Stack], http: aiohttp.ClientSession
+) -> None:
+    stack = make_stack({"pod": {"maxConcurrency": AT_ONCE}})
+    stack.all()
+    dispatcher = stack.latest("dispatcher")
+    before = peak_mib(dispatcher)
+    client = Client(stack, http)
+
+    ids = [await client.submit(b"{}", query=f"?hold&fill={SIZE}") for _ in range(AT_ONCE)]
+    wait_until("all to be in hand", lambda: len(stack.started()) == AT_ONCE)
+    stack.let_go()
+    for request_id in ids:
+        assert (await client.ended(request_id))["result"] == "x" * SIZE
+    grown = peak_mib(dispatcher) - before
+    assert grown < 130, f"{grown:.0f} MiB for {AT_ONCE} results of {SIZE / MIB:.0f} MiB"

@@ -106,7 +106,7 @@ def in_hand(queue: FakeQueue, visibility_seconds: int = 60, receive_count: int =
 def worker(hand: Hand, store: FakeStore, exchange: FakeExchange, letters: FakeQueue | None = None) -> Worker:
     dead_letters = cast(Queue, letters or FakeQueue())
     config = parse(api_document())
-    return Worker(config, cast(Store, store), hand, dead_letters, cast(Exchange, exchange), lambda: None)
+    return Worker(config, cast(Store, store), hand, dead_letters, cast(Exchange, exchange), lambda _: None)
 
 
 async def test_a_sign_that_could_not_be_left_is_left_before_the_request_is_given_back() -> None:

@@ -75,7 +75,7 @@ async def test_read_that_breaks_and_is_refused_is_taken_up_once_it_is_allowed(
         AwsSession(AwsConfig("us-west-2", f"http://127.0.0.1:{s3_port}")) as session,
     ):
         store = Store(S3(session, "bucket"), "prefix", "api")
-        exchange = Exchange(parse(api_document()), store, target, cast(Readiness, None))
+        exchange = Exchange(parse(api_document()), store, target, cast(Readiness, None), lambda _: None)
         reply = await exchange.run(held)
         await target.close()
     assert (reply.decision.action, sizes, refusals) == (Action.COMPLETE, [len(PAYLOAD)], 1)

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from cortex_async.aws.s3 import ObjectTooLarge, UploadLost
 from cortex_async.aws.sqs import Received
 from cortex_async.config import parse
 from cortex_async.dispatcher.exchange import Exchange, Reply
@@ -17,6 +18,7 @@ from cortex_async.dispatcher.hand import Hand
 from cortex_async.dispatcher.outcome import Action
 from cortex_async.dispatcher.probes import Readiness
 from cortex_async.dispatcher.target import InvalidResponse, Target
+from cortex_async.errors import ObjectExists
 from cortex_async.message import Message
 from cortex_async.queue import Queue
 from cortex_async.store import Store
@@ -26,6 +28,17 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 REJECTED = b"HTTP/1.1 422 Unprocessable\r\nContent-Type: application/json\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 PIECE = b"x" * 65536
+
+
+class FakeStore:
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    async def put_large_result(self, request_id: str, pieces: AsyncIterator[bytes], *_: object) -> None:
+        async for _piece in pieces:
+            pass
+        if self._error:
+            raise self._error
 
 
 def message(payload: bytes | None, size: int) -> Message:
@@ -47,18 +60,20 @@ async def answering(*pieces: bytes, go_on: asyncio.Event | None = None) -> Async
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         target = Target(server.sockets[0].getsockname()[1])
-        yield target
-        await target.close()
+        try:
+            yield target
+        finally:
+            await target.close()
 
 
-async def reply_to(*pieces: bytes) -> Reply:
-    """The reply of one attempt."""
+async def reply_to(*pieces: bytes, error: Exception | None = None) -> Reply:
+    """The reply of one attempt; `error` is what storing the result ends with."""
     hand = Hand(cast(Queue, None), 60)
     held = hand.take(message(b"{}", 2), Received("message", "receipt", "", 1))
     assert held is not None
     async with answering(*pieces) as target, asyncio.timeout(30):
-        exchange = Exchange(parse(api_document()), cast(Store, None), target, cast(Readiness, None))
-        return await exchange.run(held)
+        store, readiness = cast(Store, FakeStore(error)), cast(Readiness, None)
+        return await Exchange(parse(api_document()), store, target, readiness, lambda _: None).run(held)
 
 
 async def test_answer_given_before_the_payload_was_read_is_not_lost() -> None:
@@ -151,3 +166,16 @@ async def test_status_decides_though_the_body_is_cut_short_or_cannot_be_decoded(
 async def test_response_that_is_cut_short_is_a_broken_connection() -> None:
     reply = await reply_to(OK + b"Content-Length: 20\r\n\r\n{}")
     assert reply.decision.action is Action.RETRY
+
+
+@pytest.mark.parametrize(
+    ("error", "action", "code"),
+    [
+        (ObjectTooLarge("larger than S3 takes"), Action.FAIL, "result_too_large"),
+        (UploadLost("UploadPart", "NoSuchUpload"), Action.RETRY, ""),
+        (ObjectExists("PutObject", 412, "PreconditionFailed", "it is there"), Action.COMPLETE, ""),
+    ],
+)
+async def test_result_that_s3_does_not_take_ends_the_attempt(error: Exception, action: Action, code: str) -> None:
+    reply = await reply_to(CHUNKED + b"1\r\n1\r\n0\r\n\r\n", error=error)
+    assert (reply.decision.action, reply.decision.code, reply.result) == (action, code, None)

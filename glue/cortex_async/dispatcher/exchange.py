@@ -1,17 +1,17 @@
 """One attempt: the request into the container, and what came back."""
 
 import asyncio
+import functools
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import aiohttp
 
 from cortex_async.aws.retry import delay_seconds
-from cortex_async.aws.s3 import PART_BYTES
+from cortex_async.aws.s3 import ObjectTooLarge, UploadLost
 from cortex_async.aws.sqs import MAX_VISIBILITY_SECONDS
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher import outcome
@@ -43,13 +43,25 @@ class Reply:
 
 
 class Exchange:
-    """Brings requests to the web server, one attempt each."""
+    """Brings requests to the web server, one attempt each.
 
-    def __init__(self, config: ApiConfig, store: Store, target: Target, readiness: Readiness) -> None:
+    `on_answered` is called when a response that is stored as it comes has been read: the rest is not the web
+    server's.
+    """
+
+    def __init__(
+        self,
+        config: ApiConfig,
+        store: Store,
+        target: Target,
+        readiness: Readiness,
+        on_answered: Callable[[Held], None],
+    ) -> None:
         self._config = config
         self._store = store
         self._target = target
         self._readiness = readiness
+        self._on_answered = on_answered
         longest = MAX_VISIBILITY_SECONDS - _LAST_CALL_SECONDS
         self._timeout_seconds = min(config.pod.request_timeout_seconds or longest, longest)
 
@@ -125,18 +137,23 @@ class Exchange:
                 result = await response.read()
                 check(result)
                 return Reply(decision, result)
-            pieces = _validated(response.content.iter_any())
-            result = await _at_most_a_part(pieces)
-            if len(result) < PART_BYTES:
-                return Reply(decision, result)
-            ending = Ending(Status.COMPLETED, held.attempt, datetime.now(UTC))
-            pieces = used_off_the_clock(_chain(result, pieces), clock)
-            await self._store.put_large_result(held.message.id, pieces, ending, keep_trying)
+            await self._store_as_it_comes(held, response, clock)
         except InvalidJson as error:
             return Reply(outcome.on_invalid_json(str(error)), None, response.status)
+        except ObjectTooLarge as error:
+            return Reply(outcome.on_too_large_result(str(error)), None, response.status)
+        except UploadLost as error:
+            log.warning("an upload of a result was lost", extra={"id": held.message.id, "reason": str(error)})
+            return Reply(outcome.on_no_answer(NoAnswer.LOST, self.attempts(held)))
         except ObjectExists:
             pass
         return Reply(decision)
+
+    async def _store_as_it_comes(self, held: Held, response: aiohttp.ClientResponse, clock: Clock) -> None:
+        valid = _validated(response.content.iter_chunked(_CHECKED_AT_ONCE))
+        pieces = used_off_the_clock(_then(valid, functools.partial(self._on_answered, held)), clock)
+        ending = functools.partial(Ending.now, Status.COMPLETED, held.attempt)
+        await self._store.put_large_result(held.message.id, pieces, ending, keep_trying)
 
 
 def _is_small(response: aiohttp.ClientResponse) -> bool:
@@ -153,14 +170,10 @@ async def _validated(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     validator.close()
 
 
-async def _at_most_a_part(pieces: AsyncIterator[bytes]) -> bytes:
-    """Gather pieces until they are one part of an upload, or end."""
-    gathered = bytearray()
+async def _then(pieces: AsyncIterator[bytes], do: Callable[[], None]) -> AsyncIterator[bytes]:
     async for piece in pieces:
-        gathered += piece
-        if len(gathered) >= PART_BYTES:
-            break
-    return bytes(gathered)
+        yield piece
+    do()
 
 
 async def _chain(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -45,8 +45,8 @@ class Feeder:
         self._receiver = Receiver(
             queue, self._hand, readiness, config.pod.max_concurrency, wait_seconds, self._deliver
         )
-        exchange = Exchange(config, store, target, readiness)
-        self._worker = Worker(config, store, self._hand, dead_letters, exchange, self._receiver.slot_freed)
+        exchange = Exchange(config, store, target, readiness, self._answered)
+        self._worker = Worker(config, store, self._hand, dead_letters, exchange, self._answered)
         self._readiness = readiness
         self._work: dict[asyncio.Task[None], Held] = {}
         self._draining = False
@@ -108,6 +108,11 @@ class Feeder:
     async def _give_back(self, held: Held) -> None:
         await self._hand.release(held, 0, _RELEASE_SECONDS / 2)
         self._hand.drop(held)
+
+    def _answered(self, held: Held) -> None:
+        if held.in_container:
+            held.in_container = False
+            self._receiver.slot_freed()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         held = self._work.pop(task)

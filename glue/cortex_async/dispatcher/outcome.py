@@ -25,6 +25,7 @@ class NoAnswer(enum.Enum):
 
     REFUSED = ("connection_refused", "the container did not accept a connection")
     BROKEN = ("connection_broken", "the connection to the container broke before its response was complete")
+    LOST = ("result_lost", "S3 gave up the upload of the result")
     TIMEOUT = ("timeout", "the container did not answer in time")
 
 
@@ -122,6 +123,11 @@ def on_invalid_json(reason: str) -> Decision:
 def on_invalid_response(reason: str) -> Decision:
     """Decide about a response that is no HTTP, or in a content coding that cannot be undone."""
     return Decision(Action.FAIL, "invalid_response", f"the response cannot be read: {reason}")
+
+
+def on_too_large_result(reason: str) -> Decision:
+    """Decide about a result that S3 cannot hold."""
+    return Decision(Action.FAIL, "result_too_large", reason)
 
 
 def on_missing_payload() -> Decision:

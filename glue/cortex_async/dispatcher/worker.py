@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher import outcome
@@ -31,7 +30,7 @@ class Worker:
         hand: Hand,
         dead_letters: Queue,
         exchange: Exchange,
-        on_answered: Callable[[], None],
+        on_answered: Callable[[Held], None],
     ) -> None:
         self._patience = config.queue.visibility_timeout_seconds / 3
         self._store = store
@@ -47,8 +46,7 @@ class Worker:
         facts = {"id": held.message.id, "attempt": held.attempt, "receive_count": held.receive_count}
         log.info("request taken", extra=facts)
         reply = await self._reply(held) if begins else None
-        held.in_container = False
-        self._on_answered()
+        self._on_answered(held)
         end = await self._finish(held, reply) if reply else await self._clean_up(held, "had a result already")
         self._hand.drop(held)
         seconds = round(time.monotonic() - held.since, 3)
@@ -124,7 +122,7 @@ class Worker:
             await keep_trying(lambda: self._mark(held, None))
 
     async def _put(self, held: Held, result: bytes, status: Status) -> None:
-        ending = Ending(status, held.attempt, datetime.now(UTC))
+        ending = Ending.now(status, held.attempt)
         try:
             await keep_trying(lambda: self._store.put_result(held.message.id, result, ending, None))
         except ObjectExists:
