@@ -18,6 +18,7 @@ from typing import Any
 import botocore.exceptions
 
 from cortex_async import config, logs
+from cortex_async.aws.sqs import MAX_BATCH_BYTES
 from cortex_async.boto import client
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.outcome import receive_limit
@@ -32,7 +33,7 @@ _SECONDS_A_DAY = 86_400
 _OWNER = "release"  # the tag that says whose a queue is
 _DEAD_LETTER_DAYS = 14  # the longest that SQS keeps a message
 _SMALLEST_TRANSITION = "TransitionDefaultMinimumObjectSize"  # beside the rules, and reset by a put without it
-_SMALLER_MESSAGE_BYTES = 262_144  # what a queue takes that was made before SQS took 1 MiB (August 2025)
+_SMALLER_BYTES = 262_144  # the largest message a queue takes that was made before SQS took 1 MiB (August 2025)
 _TRIES = 15
 _PAUSE_SECONDS = 5.0  # a name can be used again 60 s after its queue was deleted
 
@@ -94,7 +95,8 @@ def _errors_told() -> Iterator[None]:
 
 def _provision_queues(api: ApiConfig, sqs: Any) -> None:
     tags = {"cortex.dev/api": "true", "cluster": api.cluster_name, "apiName": api.name, _OWNER: api.release}
-    dead_letters = {"MessageRetentionPeriod": str(_DEAD_LETTER_DAYS * _SECONDS_A_DAY)}
+    size = {"MaximumMessageSize": str(MAX_BATCH_BYTES)} if api.queue.inline_limit_bytes > _SMALLER_BYTES else {}
+    dead_letters = {"MessageRetentionPeriod": str(_DEAD_LETTER_DAYS * _SECONDS_A_DAY), **size}
     dead_letter_url = _ensure_queue(sqs, api.queue.dead_letter_name, dead_letters, tags)
     if api.queue.url:
         log.info("the queue is somebody else's, and left alone", extra={"queue": api.queue.url})
@@ -108,9 +110,8 @@ def _provision_queues(api: ApiConfig, sqs: Any) -> None:
         "VisibilityTimeout": str(api.queue.visibility_timeout_seconds),
         "MessageRetentionPeriod": str(api.storage.retention_days * _SECONDS_A_DAY),
         "RedrivePolicy": json.dumps(redrive),
+        **size,
     }
-    if api.queue.inline_limit_bytes > _SMALLER_MESSAGE_BYTES:
-        attributes["MaximumMessageSize"] = str(api.queue.inline_limit_bytes)
     _ensure_queue(sqs, api.queue.name, attributes, tags)
 
 

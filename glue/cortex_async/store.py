@@ -20,6 +20,7 @@ from cortex_async.aws.s3 import META, S3, Upload
 from cortex_async.errors import AwsUnavailable, CortexError, ObjectMissing
 
 T = TypeVar("T")
+_DEAD_LETTER = "dead-letter"
 
 
 class Insist(Protocol):
@@ -49,16 +50,20 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What is told about a result beside its bytes; `finished` is an aware datetime."""
+    """What is told about a result beside its bytes; `finished` is an aware datetime.
+
+    `dead_letter` says that the request is a dead letter too, which needs its payload.
+    """
 
     status: Status
     attempt: int
     finished: datetime
+    dead_letter: bool = False
 
     @classmethod
-    def now(cls, status: Status, attempt: int) -> "Ending":
+    def now(cls, status: Status, attempt: int, *, dead_letter: bool = False) -> "Ending":
         """Return what is told about a result that is finished."""
-        return cls(status, attempt, datetime.now(UTC))
+        return cls(status, attempt, datetime.now(UTC), dead_letter)
 
     def as_headers(self) -> dict[str, str]:
         """Return the object's metadata."""
@@ -67,6 +72,7 @@ class Ending:
             f"{META}status": self.status.value,
             f"{META}attempt": str(self.attempt),
             f"{META}finished": self.finished.isoformat(timespec="milliseconds"),
+            **({f"{META}{_DEAD_LETTER}": "true"} if self.dead_letter else {}),
         }
 
     @classmethod
@@ -77,6 +83,7 @@ class Ending:
                 Status(headers[f"{META}status"]),
                 int(headers[f"{META}attempt"]),
                 datetime.fromisoformat(headers[f"{META}finished"]),
+                f"{META}{_DEAD_LETTER}" in headers,
             )
         except (KeyError, ValueError) as error:
             raise DamagedResult(
@@ -154,6 +161,14 @@ class Store:
     async def has_result(self, request_id: str, patience: float | None) -> bool:
         """Whether there is a result."""
         return await self._exists(self._key(request_id, "result"), patience)
+
+    async def is_dead_letter(self, request_id: str, patience: float | None) -> bool:
+        """Whether the result says that the request is a dead letter."""
+        try:
+            headers = await self._s3.head(self._key(request_id, "result"), patience)
+        except ObjectMissing:
+            return False
+        return f"{META}{_DEAD_LETTER}" in headers
 
     async def open_result(
         self, request_id: str, patience: float | None

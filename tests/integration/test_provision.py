@@ -126,15 +126,19 @@ def test_old_form_of_a_rule_is_written_as_the_new_one(
     assert written["LifecycleConfiguration"]["Rules"][0] == {**theirs, "Filter": {"Prefix": "logs/"}}
 
 
-@pytest.mark.parametrize(("limit", "size"), [(262_144, None), (1_048_576, "1048576")])
-def test_queue_takes_the_largest_message(make_stack: MakeStack, bucket: str, limit: int, size: str | None) -> None:
+@pytest.mark.parametrize(("limit", "grows"), [(262_144, False), (262_145, True)])
+def test_queues_take_the_largest_message(make_stack: MakeStack, bucket: str, limit: int, grows: bool) -> None:
     stack = make_stack({"storage": {"bucket": bucket}})
     stack.provision()
-    default = attributes(stack, stack.document["queue"]["name"])["MaximumMessageSize"]
+    sqs = stack.emulator.client("sqs")
+    names = [stack.document["queue"][key] for key in ("name", "deadLetterName")]
+    for name in names:  # as they were made before SQS took more
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"MaximumMessageSize": "262144"})
     stack.document["queue"]["inlineLimitBytes"] = limit
     stack.provision()
-    found = attributes(stack, stack.document["queue"]["name"])["MaximumMessageSize"]
-    assert found == (size or default)
+    found = {attributes(stack, name)["MaximumMessageSize"] for name in names}
+    assert found == {"1048576" if grows else "262144"}
 
 
 def test_most_attempts_that_the_values_may_ask_for_are_within_what_sqs_counts(

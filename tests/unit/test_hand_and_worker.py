@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import aiohttp
+import pytest
 
 from cortex_async.aws.sqs import Received
 from cortex_async.config import parse
@@ -57,18 +58,25 @@ class FakeQueue:
 class FakeStore:
     """Puts the sign of an attempt after each of `delays` in turn; fails while `failures` are left."""
 
-    def __init__(self, delays: list[float], failures: int = 0, *, result_of_another: bool = False) -> None:
+    def __init__(
+        self, delays: list[float], failures: int = 0, *, result_of_another: bool = False, dead_letter: bool = False
+    ) -> None:
         self.delays = delays
         self.failures = failures
         self.result_of_another = result_of_another
+        self.dead_letter = dead_letter
+        self.deleted = 0
         self.signs: list[int] = []
         self.marks_begun = 0
 
     async def has_result(self, request_id: str, patience: float | None) -> bool:
         return self.result_of_another and bool(self.signs)  # that other attempt ends in the meantime
 
+    async def is_dead_letter(self, request_id: str, patience: float | None) -> bool:
+        return self.dead_letter
+
     async def delete_payload(self, request_id: str, patience: float | None) -> None:
-        pass
+        self.deleted += 1
 
     async def attempts_begun(self, request_id: str, patience: float | None) -> int:
         return 2
@@ -96,9 +104,11 @@ class FakeExchange:
         return Reply(on_no_answer(NoAnswer.BROKEN, self.attempts(held)))
 
 
-def in_hand(queue: FakeQueue, visibility_seconds: int = 60, receive_count: int = 1) -> tuple[Hand, Held]:
+def in_hand(
+    queue: FakeQueue, visibility_seconds: int = 60, receive_count: int = 1, payload: bytes | None = b""
+) -> tuple[Hand, Held]:
     hand = Hand(cast(Queue, queue), visibility_seconds)
-    held = hand.take(Message("id", (), "", b"", 0), Received("message", "receipt", "", receive_count))
+    held = hand.take(Message("id", (), "", payload, 0), Received("message", "receipt", "", receive_count))
     assert held is not None
     return hand, held
 
@@ -144,12 +154,14 @@ async def test_a_failed_attempt_counts_though_its_dead_letter_was_not_sent_befor
     assert (store.signs, queue.released) == ([3], 1)
 
 
-async def test_no_dead_letter_when_another_attempt_has_a_result() -> None:
+@pytest.mark.parametrize("dead_letter", [False, True])
+async def test_no_dead_letter_when_another_attempt_has_a_result(dead_letter: bool) -> None:
+    """And the payload stays when that result is a dead letter's, which refers to it."""
     queue = FakeQueue()
-    hand, held = in_hand(queue, receive_count=3)
-    store = FakeStore([0], result_of_another=True)
+    hand, held = in_hand(queue, receive_count=3, payload=None)
+    store = FakeStore([0], result_of_another=True, dead_letter=dead_letter)
     await asyncio.wait_for(worker(hand, store, FakeExchange(0)).process(held), 60)  # a letter would never be sent
-    assert queue.deleted == 1
+    assert (queue.deleted, store.deleted) == (1, 0 if dead_letter else 1)
 
 
 async def test_a_defect_neither_ends_the_receiving_nor_makes_it_spin() -> None:

@@ -46,10 +46,9 @@ class RecordingBucket:
         self.calls.append("complete")
 
 
-def room_of(monkeypatch: pytest.MonkeyPatch, shared_bytes: int) -> Room:
-    """A room with one place."""
+def room_of(monkeypatch: pytest.MonkeyPatch, shared_bytes: int, places: int = 1) -> Room:
     monkeypatch.setattr(parts, "SHARED_BYTES", shared_bytes)
-    monkeypatch.setattr(parts, "PLACES", 1)
+    monkeypatch.setattr(parts, "PLACES", places)
     return Room()
 
 
@@ -98,9 +97,10 @@ async def waiting(part: Part) -> "asyncio.Task[bytes]":
     return task
 
 
-async def test_slow_part_gives_its_place_to_one_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shared_bytes", [0, 2], ids=["in a place", "in shared memory"])
+async def test_slow_part_makes_room_for_one_that_waits(monkeypatch: pytest.MonkeyPatch, shared_bytes: int) -> None:
     monkeypatch.setattr(parts, "FILL_SECONDS", 0.0)
-    room = room_of(monkeypatch, shared_bytes=0)
+    room = room_of(monkeypatch, shared_bytes, places=not shared_bytes)
     with Part(room, may_be_refused=True) as quick:
         with Part(room, may_be_refused=True) as slow:
             await slow.add(b"x")
@@ -112,17 +112,39 @@ async def test_slow_part_gives_its_place_to_one_that_waits(monkeypatch: pytest.M
         assert bytes(quick.body) == b"x"
 
 
-async def test_part_waits_no_longer_than_a_client_does_but_a_result_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_payload_without_room_is_refused_but_a_result_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(parts, "RESULT_WAIT_SECONDS", 0.05)
     room = room_of(monkeypatch, shared_bytes=0)
-    with Part(room, may_be_refused=False) as result, Part(room, may_be_refused=True) as payload:
-        with Part(room, may_be_refused=True) as holder:
-            await holder.add(b"x")
+    with Part(room, may_be_refused=True) as holder:
+        await holder.add(b"x")
+        with Part(room, may_be_refused=False) as result, Part(room, may_be_refused=True) as payload:
             with pytest.raises(NoRoom):
                 await payload.add(b"x")
-            task = await waiting(result)
-        await task
-        assert (bytes(result.body), bytes(payload.body)) == (b"x", b"")
+            async with asyncio.timeout(30):
+                await result.add(b"x")
+            assert (bytes(result.body), bytes(payload.body)) == (b"x", b"")
+        task = await waiting(payload)  # the place that there is not has been given back
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_who_leaves_the_line_lets_a_smaller_one_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = room_of(monkeypatch, shared_bytes=10, places=0)
+    with (
+        Part(room, may_be_refused=False) as holder,
+        Part(room, may_be_refused=False) as large,
+        Part(room, may_be_refused=False) as small,
+    ):
+        await holder.add(b"x" * 9)
+        task = asyncio.create_task(large.add(b"x" * 5))
+        await asyncio.sleep(0.01)
+        behind = asyncio.create_task(small.add(b"x"))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        async with asyncio.timeout(5):
+            await behind
+        await asyncio.wait({task})
 
 
 async def test_room_is_whole_again_after_parts_that_were_cancelled_in_line(

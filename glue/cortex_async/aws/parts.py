@@ -14,8 +14,9 @@ from cortex_async.errors import CortexError
 
 SHARED_BYTES = 16 * 2**20  # for parts as they grow, of any number of uploads
 PLACES = 8  # for parts that find the shared bytes used up
-WAIT_SECONDS = 60.0  # in line for either; load balancers end a connection on which nothing moves for as long
-FILL_SECONDS = 45.0  # in a place, while others wait
+WAIT_SECONDS = 50.0  # in line for either; load balancers end a connection on which nothing moves for 60 s
+RESULT_WAIT_SECONDS = 3.0  # of a part that may not be refused, which then takes memory beyond these limits
+FILL_SECONDS = 45.0  # for a part to come, while others wait
 
 
 class NoRoom(CortexError):
@@ -41,26 +42,36 @@ class Room:
         than `FILL_SECONDS`.
         """
         loop = asyncio.get_running_loop()
-        if part.placed_at is not None:
-            if part.may_be_refused and self._line and loop.time() > part.placed_at + FILL_SECONDS:
-                raise NoRoom("the payload comes too slowly while others wait")
-        elif not self._give(part, size):
-            place = (part, size, loop.create_future())
-            self._line.append(place)
-            try:
-                async with asyncio.timeout(WAIT_SECONDS if part.may_be_refused else None):
-                    await place[2]
-            except TimeoutError as error:
+        if part.may_be_refused and self._line and loop.time() > part.began_at + FILL_SECONDS:
+            raise NoRoom("the payload comes too slowly while others wait")
+        if not part.placed and not self._give(part, size):
+            await self._wait(part, size)
+            part.began_at = loop.time()
+
+    async def _wait(self, part: "Part", size: int) -> None:
+        place = (part, size, asyncio.get_running_loop().create_future())
+        self._line.append(place)
+        try:
+            async with asyncio.timeout(WAIT_SECONDS if part.may_be_refused else RESULT_WAIT_SECONDS):
+                await place[2]
+        except TimeoutError as error:
+            if part.may_be_refused:
                 raise NoRoom("too many large payloads are coming at once") from error
-            finally:
-                if place in self._line:
-                    self._line.remove(place)
+            if place in self._line:
+                self._put(part)
+        finally:
+            if place in self._line:
+                self._line.remove(place)
+            self._serve()
 
     def give_back(self, part: "Part") -> None:
         """Take the memory of a part for the next in line."""
         self._bytes += part.shared
-        self._places += part.placed_at is not None
-        part.shared, part.placed_at = 0, None
+        self._places += part.placed
+        part.shared, part.placed = 0, False
+        self._serve()
+
+    def _serve(self) -> None:
         while self._line and self._give(*self._line[0][:2]):
             granted = self._line.popleft()[2]
             if not granted.done():
@@ -70,26 +81,30 @@ class Room:
         if size <= self._bytes:
             self._bytes -= size
             part.shared += size
-        elif self._places:
-            self._places -= 1
-            self._bytes += part.shared
-            part.shared, part.placed_at = 0, asyncio.get_running_loop().time()
+        elif self._places > 0:
+            self._put(part)
         else:
             return False
         return True
+
+    def _put(self, part: "Part") -> None:
+        """Move a part to a place."""
+        self._places -= 1
+        self._bytes += part.shared
+        part.shared, part.placed = 0, True
 
 
 class Part:
     """One part after the other of one upload, for `with`, which ends with the memory given back.
 
-    `shared` and `placed_at` are the room's.
+    `shared`, `placed` and `began_at` are the room's.
     """
 
     def __init__(self, room: Room, *, may_be_refused: bool) -> None:
         self._room = room
         self.may_be_refused = may_be_refused
         self.shared = 0
-        self.placed_at: float | None = None
+        self.placed = False
         self._begin()
 
     def __enter__(self) -> Self:
@@ -123,3 +138,4 @@ class Part:
         # Pages that become memory when they are written, and at once none when nobody looks at them any more.
         self._buffer = mmap.mmap(-1, PART_BYTES)
         self._size = 0
+        self.began_at = asyncio.get_running_loop().time()

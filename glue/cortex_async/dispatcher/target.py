@@ -3,7 +3,7 @@
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -116,25 +116,21 @@ def _retrieve(closed: asyncio.Future[None]) -> None:
 
 
 class _Socket(socket.socket):
-    """A socket that says once "try again" when a send fails, so that asyncio reads before it gives up.
+    """A socket whose failed sends go nowhere, so that asyncio reads on to the end.
 
     A server that answers and closes before it has read the whole payload resets the connection. Linux keeps what
     came before the reset, but asyncio closes a socket that it cannot write to without reading.
     """
 
-    _failed = False
-
-    def send(self, *args: Any) -> int:
-        return self._reading_first(super().send, *args)
-
-    def sendmsg(self, *args: Any) -> int:  # what asyncio uses from Python 3.12 on
-        return self._reading_first(super().sendmsg, *args)
-
-    def _reading_first(self, send: Callable[..., int], *args: Any) -> int:
+    def send(self, data: Any, *args: Any) -> int:
         try:
-            return send(*args)
-        except ConnectionError as error:
-            if self._failed:
-                raise
-            self._failed = True
-            raise BlockingIOError from error
+            return super().send(data, *args)
+        except ConnectionError:
+            return len(data)
+
+    def sendmsg(self, buffers: Any, *args: Any) -> int:  # what asyncio uses from Python 3.12 on
+        pieces = list(buffers)
+        try:
+            return super().sendmsg(pieces, *args)
+        except ConnectionError:
+            return sum(map(len, pieces))

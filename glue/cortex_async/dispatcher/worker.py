@@ -47,7 +47,7 @@ class Worker:
         log.info("request taken", extra=facts)
         reply = await self._reply(held) if begins else None
         self._on_answered(held)
-        end = await self._finish(held, reply) if reply else await self._clean_up(held, "had a result already")
+        end = await self._finish(held, reply) if reply else await self._clean_up_after_another(held)
         self._hand.drop(held)
         seconds = round(time.monotonic() - held.since, 3)
         facts = {"id": held.message.id, "attempt": held.attempt, "end": end, "seconds": seconds}
@@ -99,18 +99,19 @@ class Worker:
             return f"retried in {decision.delay_seconds} s"
         if decision.action is Action.COMPLETE:
             if reply.result is not None:
-                await self._put(held, reply.result, Status.COMPLETED)
+                await self._put(held, reply.result, Ending.now(Status.COMPLETED, held.attempt))
             return await self._clean_up(held, "completed")
         attempts = held.attempt - 1 if decision.code == "attempts_exhausted" else held.attempt
         failure = Failure(decision.code, decision.message, attempts, reply.status_code, reply.body)
         if decision.dead_letter:
             if await keep_trying(lambda: self._store.has_result(held.message.id, None)):
-                return await self._clean_up(held, "another attempt has a result")
+                return await self._clean_up_after_another(held)
             if decision.code != "attempts_exhausted":  # which is none
                 await self._leave_sign(held)
             # before the result: once there is one, nobody would miss the letter
             await keep_trying(lambda: self._dead_letters.send(held.message.id, held.message.encode(), None))
-        await self._put(held, failure.encode(), Status.FAILED)
+        ending = Ending.now(Status.FAILED, held.attempt, dead_letter=decision.dead_letter)
+        await self._put(held, failure.encode(), ending)
         return await self._clean_up(held, f"failed: {decision.code}", keep_payload=decision.dead_letter)
 
     async def _leave_sign(self, held: Held) -> None:
@@ -121,12 +122,18 @@ class Worker:
         if not held.marked:
             await keep_trying(lambda: self._mark(held, None))
 
-    async def _put(self, held: Held, result: bytes, status: Status) -> None:
-        ending = Ending.now(status, held.attempt)
+    async def _put(self, held: Held, result: bytes, ending: Ending) -> None:
         try:
             await keep_trying(lambda: self._store.put_result(held.message.id, result, ending, None))
         except ObjectExists:
             log.info("another attempt was first; this result is dropped", extra={"id": held.message.id})
+
+    async def _clean_up_after_another(self, held: Held) -> str:
+        """Clean up when another attempt has a result, which may be that of a dead letter."""
+        keep = held.message.payload is None and await keep_trying(
+            lambda: self._store.is_dead_letter(held.message.id, None)
+        )
+        return await self._clean_up(held, "had a result already", keep_payload=keep)
 
     async def _clean_up(self, held: Held, end: str, *, keep_payload: bool = False) -> str:
         """Remove the payload, unless a dead letter needs it, and the message: there is a result now.
