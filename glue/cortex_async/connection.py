@@ -26,8 +26,8 @@ def error_document(status: int, code: str, message: str, headers: dict[str, str]
 class Connection(web.RequestHandler):
     """Ends when the client sends no whole head, or takes no byte of an answer, for `stall_seconds`.
 
-    That counts from the start of the connection, and from the first byte of each head. Between two requests
-    aiohttp's `keepalive_timeout` holds.
+    That counts from the start of the connection, and from the first byte of each head. Between two requests, and
+    for a head that begins while the request before is still answered, aiohttp's `keepalive_timeout` holds.
     """
 
     __slots__ = ("_head_begun", "_head_timer", "_stall_seconds", "_unread_timer")
