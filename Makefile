@@ -23,7 +23,7 @@ demo: $(READY)
 test: $(READY) lint
 	$(BIN)/python -m cortex_async.helm --version 4.3.1
 	$(BIN)/python -m cortex_async.helm --version 3.19.0
-	$(BIN)/pytest -n 4 --dist worksteal
+	$(BIN)/pytest -n 5 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

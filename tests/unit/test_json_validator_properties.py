@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cortex_async.json_validator import MAX_DEPTH, InvalidJson, JsonValidator
 
-fuzz = settings(max_examples=200)
+fuzz = settings(max_examples=100)
 values = st.recursive(
     st.none()
     | st.booleans()

@@ -15,7 +15,7 @@ from cortex_async.request_id import RequestIds
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "message.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
-fuzz = settings(max_examples=200)
+fuzz = settings(max_examples=100)
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 payloads = st.one_of(

@@ -11,7 +11,7 @@ from cortex_async.request_id import RequestIds
 IDS = RequestIds("cluster", "api")
 LAST_MOMENT = (2**48 - 1) / 1000
 moments = st.floats(0, LAST_MOMENT)
-fuzz = settings(max_examples=200)
+fuzz = settings(max_examples=100)
 
 
 @fuzz
