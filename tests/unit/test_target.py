@@ -13,6 +13,7 @@ import pytest
 from cortex_async.aws.s3 import ObjectTooLarge, UploadLost
 from cortex_async.aws.sqs import Received
 from cortex_async.config import parse
+from cortex_async.dispatcher import target as target_module
 from cortex_async.dispatcher.exchange import Exchange, Reply
 from cortex_async.dispatcher.hand import Hand
 from cortex_async.dispatcher.outcome import Action
@@ -102,6 +103,20 @@ async def test_answer_given_before_the_payload_was_read_is_not_lost() -> None:
     await target.close()
     serving.join()
     listener.close()
+
+
+@pytest.mark.parametrize("method", ["send", "sendmsg"])  # asyncio's, until Python 3.11 and from 3.12 on
+def test_what_a_reset_connection_does_not_take_goes_nowhere(method: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, target_module._Socket() as sending:
+        sending.connect(listener.getsockname())
+        peer = listener.accept()[0]
+        sending.sendall(b"unread")
+        peer.sendall(b"answer")
+        peer.close()  # with bytes unread, which is a reset
+        for _ in range(2):  # the second fails for want of a connection
+            taken = sending.send(PIECE) if method == "send" else sending.sendmsg(iter([PIECE, b"x"]))
+            assert taken == len(PIECE) + (method == "sendmsg")
+        assert sending.recv(10) == b"answer"
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,8 @@ class Room:
         """Wait in line until `part` may grow by `size` bytes.
 
         Raises NoRoom for a part that may be refused: after `WAIT_SECONDS`, or when it holds up others for longer
-        than `FILL_SECONDS`.
+        than `FILL_SECONDS`. Any other grows beyond the limits after `RESULT_WAIT_SECONDS`: those before it may be
+        of containers that never end.
         """
         loop = asyncio.get_running_loop()
         if part.may_be_refused and self._line and loop.time() > part.began_at + FILL_SECONDS:

@@ -20,7 +20,7 @@ from cortex_async.store import Store
 
 PATIENCE_SECONDS = 10.0  # with S3 and SQS, before a client is told to come back
 _SLOWEST_BYTES_A_SECOND = 1024  # of a body, on average: a client that keeps to it holds a connection in vain
-_PIECE_BYTES = 65_536  # at a time: an upload that waits for its turn holds one
+_PIECE_BYTES = 65_536  # at a time; an upload that waits for its turn holds the inline limit and one more
 _MIB = 2**20
 
 
