@@ -21,8 +21,8 @@ demo: $(READY)
 	$(BIN)/cortex-async local values/hello-world/values.yaml --once '{"name": "world"}'
 
 test: $(READY) lint
-	$(BIN)/python -m cortex_async.helm --version 4.3.1
-	$(BIN)/python -m cortex_async.helm --version 3.19.0
+	$(BIN)/python -m cortex_async_tools.chart.helm --version 4.3.1
+	$(BIN)/python -m cortex_async_tools.chart.helm --version 3.19.0
 	$(BIN)/pytest -n 5 --dist worksteal
 
 lint: $(READY)
@@ -50,17 +50,18 @@ bench: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 # Set-up: every package from the lock, by hash; then the project itself, in place; then helm.
-$(READY): tests/requirements.txt pyproject.toml
+$(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requirements-tools.in
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one by: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m cortex_async.helm
+	$(BIN)/python -m cortex_async_tools.chart.helm
 	touch $@
 
+UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header pyproject.toml -o glue/requirements.txt
-	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --extra local --group dev pyproject.toml -o tests/requirements.txt
+	$(UV_COMPILE) glue/requirements.in -o glue/requirements.txt
+	$(UV_COMPILE) --group dev pyproject.toml -o tests/requirements.txt
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ import pkgutil
 from hypothesis import HealthCheck, settings
 
 import cortex_async
+import cortex_async_tools
 
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = "127.0.0.1,localhost,::1"
@@ -17,6 +18,6 @@ settings.register_profile(
 settings.load_profile("same")
 
 # Hypothesis takes constants out of what is imported: all of it, not only what the tests before have asked for.
-for _module in pkgutil.walk_packages(cortex_async.__path__, "cortex_async."):
-    if not _module.name.endswith("__main__"):
+for _package in (cortex_async, cortex_async_tools):
+    for _module in pkgutil.walk_packages(_package.__path__, f"{_package.__name__}."):
         importlib.import_module(_module.name)

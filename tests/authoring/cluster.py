@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cortex_async import helm
-from cortex_async.rendering import run_helm
+from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.rendering import run_helm
 from support.cluster import serving
 
 

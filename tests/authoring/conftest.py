@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cortex_async import helm
-from cortex_async.cli import main
-from cortex_async.rendering import run_helm
+from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.rendering import run_helm
+from cortex_async_tools.cli import main
 
 
 @dataclass(frozen=True)

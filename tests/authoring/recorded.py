@@ -10,10 +10,11 @@ import aiohttp
 from aiohttp import web
 
 from authoring.recorder import Recorder
-from cortex_async import cli, config
-from cortex_async.message import Message
-from cortex_async.provision import delete, provision
+from cortex_async import config
+from cortex_async.provision.command import delete, provision
+from cortex_async.queue.message import Message
 from cortex_async.request_id import RequestIds
+from cortex_async_tools import cli
 from support.stack import Client, Stack
 
 CHANGES = {

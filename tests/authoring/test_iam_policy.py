@@ -15,16 +15,16 @@ import pytest
 import yaml
 from botocore import xform_name
 
-import cortex_async
 from authoring.conftest import Command
 from authoring.policies import grants, refused, used
 from authoring.recorded import CHANGES, record
 from authoring.recorder import Recorder, Use
-from chart.helm_cli import minimal
-from cortex_async.cli import main
+from chart.helm_cli import ROOT, minimal
+from cortex_async_tools.cli import main
 from support.processes import Emulator
 from support.stack import BUCKET, Stack
 
+GLUE = ROOT / "glue"
 PARTS = ["gateway", "dispatcher", "provision", "dead-letters"]
 Policy = Callable[..., Any]
 
@@ -107,7 +107,7 @@ def test_the_recording_has_every_operation_that_the_code_names(recording: Record
     known = {name for each in ("s3", "sqs") for name in session.get_service_model(each).operation_names}
     by_method = {xform_name(name): name for name in known}
     named = set()
-    for file in Path(cortex_async.__file__).parent.rglob("*.py"):
+    for file in GLUE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and node.value in known:
                 named.add(node.value)

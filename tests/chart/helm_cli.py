@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from cortex_async import helm
+from cortex_async_tools.chart import helm
 
 ROOT = pathlib.Path(__file__).parents[2]
 CHART = ROOT / "charts" / "cortex-async"

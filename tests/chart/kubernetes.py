@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from chart.helm_cli import Object
 from chart.objects import pods
-from cortex_async.lint import custom_resources
+from cortex_async_tools.lint import custom_resources
 
 # It reads megabytes of schemas from disk for every object.
 utils.schema_contents = functools.cache(utils.schema_contents)

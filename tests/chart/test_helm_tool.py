@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cortex_async import helm
+from cortex_async_tools.chart import helm
 
 
 def _program(folder: pathlib.Path, version: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from chart.helm_cli import Helm, Object, minimal
 from chart.objects import api_json, api_pod, container, environment, find, kinds, pods
-from cortex_async.cli import COMMANDS
+from cortex_async_tools.cli import COMMANDS
 
 EMULATOR: dict[str, Any] = {"pod": minimal()["pod"], "emulator": {"enabled": True, "image": "emulator:1"}}
 DELETING = {"queue": {"deleteOnUninstall": True}}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cortex_async import cli
+from cortex_async_tools import cli
 
 Answer = tuple[int, Any]
 

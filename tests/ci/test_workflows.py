@@ -12,7 +12,7 @@ import pytest
 
 from chart.helm_cli import CHART, ROOT
 from ci.files import ACTION, GITLAB, HOOKS, WORKFLOWS, load, steps
-from cortex_async import helm
+from cortex_async_tools.chart import helm
 
 STEPS = [(file, step) for file in [*WORKFLOWS, ACTION] for step in steps(file)]
 SCRIPTS = [(file, step["run"]) for file, step in STEPS if "run" in step]

@@ -12,13 +12,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from cortex_async import cli, config
-from cortex_async.local.render import render
-from cortex_async.message import Message
-from cortex_async.provision import provision
+from cortex_async import config
+from cortex_async.provision.command import provision
+from cortex_async.queue.message import Message
 from cortex_async.request_id import RequestIds
-from cortex_async.store import Ending, Status, object_key
-from cortex_async.values import find_chart
+from cortex_async.storage.store import Ending, Status, object_key
+from cortex_async_tools import cli
+from cortex_async_tools.chart.values_file import find_chart
+from cortex_async_tools.local.release import render
 from support.processes import Emulator, wait_until
 from support.stack import BUCKET, Client, Stack
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from cortex_async import boto, provision
+from cortex_async.aws import boto
 from cortex_async.config import ApiConfig
+from cortex_async.provision import command as provision
 from support.processes import Emulator
 from support.stack import Stack
 

@@ -10,7 +10,7 @@ import pytest
 
 from chart.helm_cli import Helm, minimal
 from chart.objects import api_pod
-from cortex_async import helm
+from cortex_async_tools.chart import helm
 from support.processes import wait_until
 from support.stack import Client, Stack
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from cortex_async import helm
-from cortex_async.lint.diagnostic import Diagnostic
-from cortex_async.lint.linter import Linter
-from cortex_async.values import find_chart
+from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.values_file import find_chart
+from cortex_async_tools.lint.diagnostic import Diagnostic
+from cortex_async_tools.lint.linter import Linter
 
 
 @pytest.fixture

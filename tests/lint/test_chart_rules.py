@@ -9,8 +9,8 @@ import yaml
 
 from chart.helm_cli import CHART, at, merged, minimal
 from chart.refusals import REFUSALS
-from cortex_async.lint.diagnostic import Diagnostic
-from cortex_async.values.document import parse_document
+from cortex_async_tools.chart.values_file.document import parse_document
+from cortex_async_tools.lint.diagnostic import Diagnostic
 
 Lint = Callable[..., list[Diagnostic]]
 

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from chart.helm_cli import ROOT, minimal
-from cortex_async.cli import main
-from cortex_async.lint import kubernetes
+from cortex_async_tools.cli import main
+from cortex_async_tools.lint import kubernetes
 
 Write = Callable[..., Path]
 

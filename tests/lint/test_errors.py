@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from chart.refusals import REFUSALS, Refusal
-from cortex_async.lint.diagnostic import Diagnostic
+from cortex_async_tools.lint.diagnostic import Diagnostic
 
 Lint = Callable[..., list[Diagnostic]]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chart.helm_cli import minimal
-from cortex_async.cli import main
+from cortex_async_tools.cli import main
 
 Write = Callable[..., Path]
 

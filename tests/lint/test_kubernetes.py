@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chart.helm_cli import minimal
-from cortex_async import helm
-from cortex_async.lint.linter import Linter
-from cortex_async.values import find_chart
+from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.values_file import find_chart
+from cortex_async_tools.lint.linter import Linter
 
 ROUTE = {"networking": {"httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}]}}}
 VIRTUAL_SERVICE = {"networking": {"istio": {"enabled": True}}}

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cortex_async.lint.diagnostic import Diagnostic
-from cortex_async.values import field_path
+from cortex_async_tools.chart.values_file import field_path
+from cortex_async_tools.lint.diagnostic import Diagnostic
 from lint.breakages import Breakage, breakages
 
 BREAKAGES = list(breakages())

@@ -1,11 +1,11 @@
-"""Each warning is found at its line, is not found where there is no reason, and can be silenced."""
+"""Each warning is found at its line, is not found where there is no reason, and can be suppressed."""
 
 from collections.abc import Callable
 
 import pytest
 
-from cortex_async.lint.checks import ACROSS, CHECKS, why
-from cortex_async.lint.diagnostic import Diagnostic
+from cortex_async_tools.lint.checks import CHECKS, CROSS_FILE, why
+from cortex_async_tools.lint.diagnostic import Diagnostic
 
 Lint = Callable[..., list[Diagnostic]]
 
@@ -63,7 +63,7 @@ QUIET = [
 @pytest.mark.parametrize(
     ("code", "text", "line"), CASES, ids=[f"{code}-{i}" for i, (code, *_) in enumerate(CASES)]
 )
-def test_a_warning_is_found_at_its_line_and_silenced_there(lint: Lint, code: str, text: str, line: int) -> None:
+def test_a_warning_is_found_at_its_line_and_suppressed_there(lint: Lint, code: str, text: str, line: int) -> None:
     (found,) = lint(text)
     assert (found.code, found.line, found.severity) == (code, line, "warning")
     lines = text.splitlines()
@@ -79,7 +79,7 @@ def test_nothing_is_said_without_a_reason(lint: Lint, text: str) -> None:
 
 def test_every_warning_has_a_case_and_says_why() -> None:
     assert {code for code, *_ in CASES} == CHECKS.keys()
-    assert all(len(why(code)) > 40 for code in [*CHECKS, *ACROSS])
+    assert all(len(why(code)) > 40 for code in [*CHECKS, *CROSS_FILE])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_async.local.emulator import without_aws
+from cortex_async_tools.local.emulator import without_aws
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 120.0  # for what must happen; nothing is asserted to be quick

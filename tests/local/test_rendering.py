@@ -2,10 +2,10 @@
 
 import pytest
 
-from cortex_async.local.client import raw_fields
-from cortex_async.local.output import from_json_log
-from cortex_async.local.render import environment, expand
-from cortex_async.rendering import helm_message
+from cortex_async_tools.chart.rendering import helm_message
+from cortex_async_tools.local.client import raw_fields
+from cortex_async_tools.local.output import from_json_log
+from cortex_async_tools.local.release import environment, expand
 
 ENV = {"A": "1", "B_2": "$(A)"}
 

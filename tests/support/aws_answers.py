@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from cortex_async.aws.http import AwsSession
+from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import S3
 from cortex_async.config import AwsConfig
 

@@ -17,7 +17,7 @@ import aiohttp
 from yarl import URL
 
 from cortex_async import config
-from cortex_async.provision import provision
+from cortex_async.provision.command import provision
 from support.api_document import api_document
 from support.processes import LONGEST_PAUSE, WAIT_SECONDS, Emulator, Process, accepts, free_port, wait_until
 

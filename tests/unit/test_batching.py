@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from cortex_async import batching
 from cortex_async.aws.sqs import EntryFailure
-from cortex_async.batching import Batcher
 from cortex_async.errors import AwsRefused, AwsUnavailable
+from cortex_async.queue import batching
+from cortex_async.queue.batching import Batcher
 
 
 class Calls:

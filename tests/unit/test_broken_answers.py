@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from cortex_async.aws.http import AwsSession
+from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import S3, Upload
 from cortex_async.aws.sqs import Sqs
 from cortex_async.config import AwsConfig, parse
@@ -15,10 +15,10 @@ from cortex_async.errors import AwsUnavailable, ObjectMissing
 from cortex_async.gateway import result as gateway_result
 from cortex_async.gateway import submit as gateway_submit
 from cortex_async.gateway.app import Gateway
-from cortex_async.queue import Queue
+from cortex_async.http.server import listening
+from cortex_async.queue.queue import Queue
 from cortex_async.request_id import RequestIds
-from cortex_async.server import listening
-from cortex_async.store import Store
+from cortex_async.storage.store import Store
 from support.api_document import api_document
 from support.processes import free_port
 

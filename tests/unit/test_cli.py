@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from cortex_async import cli
+from cortex_async_tools import cli
 
 Command = Callable[[Callable[[], object]], None]
 

@@ -10,10 +10,10 @@ from cortex_async.config import parse
 from cortex_async.dispatcher.feeder import Feeder
 from cortex_async.dispatcher.probes import Readiness
 from cortex_async.dispatcher.target import Target
-from cortex_async.message import Message
-from cortex_async.queue import Queue
+from cortex_async.queue.message import Message
+from cortex_async.queue.queue import Queue
 from cortex_async.request_id import RequestIds
-from cortex_async.store import Store
+from cortex_async.storage.store import Store
 from support.api_document import api_document
 
 CONFIG = parse(api_document())

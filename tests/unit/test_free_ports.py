@@ -6,8 +6,8 @@ from itertools import islice
 
 import pytest
 
-from cortex_async.local import ports
-from cortex_async.local.ports import PortTakenError, free_ports
+from cortex_async_tools.local import ports
+from cortex_async_tools.local.ports import PortTakenError, free_ports
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from cortex_async.dispatcher.probes import Readiness
 from cortex_async.dispatcher.receiver import Receiver
 from cortex_async.dispatcher.worker import Worker
 from cortex_async.errors import AwsUnavailable
-from cortex_async.message import Message
-from cortex_async.queue import Queue
-from cortex_async.store import Store
+from cortex_async.queue.message import Message
+from cortex_async.queue.queue import Queue
+from cortex_async.storage.store import Store
 from support.api_document import api_document
 
 

@@ -1,6 +1,6 @@
 """Which headers reach the container."""
 
-from cortex_async.headers import kept
+from cortex_async.http.headers import kept
 
 
 def names(*headers: tuple[str, str], sensitive: bool = False) -> list[str]:

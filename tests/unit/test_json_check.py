@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cortex_async.json_validator import InvalidJson, JsonValidator, check
+from cortex_async.dispatcher.json_validator import InvalidJson, JsonValidator, check
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cortex_async.json_validator import MAX_DEPTH, InvalidJson, JsonValidator
+from cortex_async.dispatcher.json_validator import MAX_DEPTH, InvalidJson, JsonValidator
 
 fuzz = settings(max_examples=100)
 values = st.recursive(

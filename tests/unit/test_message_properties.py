@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from cortex_async.message import Message, NotOurs, decode
+from cortex_async.queue.message import Message, NotOurs, decode
 from cortex_async.request_id import RequestIds
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "message.schema.json").read_text())

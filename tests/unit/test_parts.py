@@ -7,15 +7,15 @@ from typing import cast
 import aiohttp
 import pytest
 
-from cortex_async.aws import parts
-from cortex_async.aws.parts import NoRoom, Part, Room
 from cortex_async.aws.s3 import PART_BYTES, S3
 from cortex_async.config import parse
 from cortex_async.gateway.app import Gateway
-from cortex_async.queue import Queue
+from cortex_async.http.server import listening
+from cortex_async.queue.queue import Queue
 from cortex_async.request_id import RequestIds
-from cortex_async.server import listening
-from cortex_async.store import Store
+from cortex_async.storage import parts
+from cortex_async.storage.parts import NoRoom, Part, Room
+from cortex_async.storage.store import Store
 from support.api_document import api_document
 from support.processes import free_port
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import pytest_asyncio
 
-from cortex_async.aws.http import AwsSession
+from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import S3
 from cortex_async.config import AwsConfig
 from cortex_async.errors import AwsUnavailable

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from cortex_async.aws.http import AwsSession
+from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import S3
 from cortex_async.aws.sqs import Received
 from cortex_async.config import AwsConfig, parse
@@ -17,10 +17,10 @@ from cortex_async.dispatcher.hand import Hand
 from cortex_async.dispatcher.outcome import Action
 from cortex_async.dispatcher.probes import Readiness
 from cortex_async.dispatcher.target import Target
-from cortex_async.message import Message
-from cortex_async.queue import Queue
-from cortex_async.server import listening
-from cortex_async.store import Store
+from cortex_async.http.server import listening
+from cortex_async.queue.message import Message
+from cortex_async.queue.queue import Queue
+from cortex_async.storage.store import Store
 from support.api_document import api_document
 from support.processes import free_port
 

@@ -9,7 +9,7 @@ import pytest
 import cortex_async
 
 PACKAGE = Path(cortex_async.__file__).parent
-SHARED = ["queue.py", "store.py", "server.py", "message.py", "request_id.py", "aws"]
+SHARED = ["queue", "storage", "http", "request_id.py", "aws"]
 
 
 def _read(names: list[str]) -> Iterator[str]:

@@ -13,9 +13,9 @@ from aiohttp import web
 from cortex_async.aws.s3 import S3
 from cortex_async.config import parse
 from cortex_async.gateway.app import Gateway
+from cortex_async.http.server import listening
 from cortex_async.request_id import RequestIds
-from cortex_async.server import listening
-from cortex_async.store import Store
+from cortex_async.storage.store import Store
 from support.api_document import api_document
 from support.aws_answers import bucket
 from support.processes import free_port

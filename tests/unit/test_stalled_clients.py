@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from aiohttp import web
 
-from cortex_async import server
-from cortex_async.server import listening
+from cortex_async.http import server
+from cortex_async.http.server import listening
 from support import raw
 from support.processes import free_port
 

@@ -20,9 +20,9 @@ from cortex_async.dispatcher.outcome import Action
 from cortex_async.dispatcher.probes import Readiness
 from cortex_async.dispatcher.target import InvalidResponse, Target
 from cortex_async.errors import ObjectExists
-from cortex_async.message import Message
-from cortex_async.queue import Queue
-from cortex_async.store import Store
+from cortex_async.queue.message import Message
+from cortex_async.queue.queue import Queue
+from cortex_async.storage.store import Store
 from support.api_document import api_document
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_async.values import (
+from cortex_async_tools.chart.values_file import (
     ChartNotFoundError,
     Finding,
     ValuesError,
@@ -16,7 +16,7 @@ from cortex_async.values import (
     find_chart,
     merge,
 )
-from cortex_async.values.document import parse_document
+from cortex_async_tools.chart.values_file.document import parse_document
 
 PROBE = {
     "type": "object",

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cortex_async import helm
-from cortex_async.values import check_values, find_chart
+from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.values_file import check_values, find_chart
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "values").rglob("*.yaml"))

@@ -8,8 +8,8 @@ from xml.sax.saxutils import escape
 
 import aiohttp
 
+from cortex_async.aws.client import Answer, AwsSession, Body, Call, Service
 from cortex_async.aws.endpoints import aws_endpoint
-from cortex_async.aws.http import Answer, AwsSession, Body, Call, Service
 from cortex_async.errors import AwsError, AwsRefused, AwsUnavailable, CortexError, ObjectMissing
 
 PART_BYTES = 5 * 1024 * 1024  # the smallest that S3 takes for a part that is not the last

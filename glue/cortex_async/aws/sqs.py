@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_async.aws.client import AwsSession, Call, Service
 from cortex_async.aws.endpoints import aws_endpoint
-from cortex_async.aws.http import AwsSession, Call, Service
 from cortex_async.errors import AwsUnavailable
 
 MAX_BATCH_ENTRIES = 10

@@ -17,13 +17,13 @@ from cortex_async.config import ApiConfig
 from cortex_async.dispatcher import outcome
 from cortex_async.dispatcher.clock import Clock, fetched_off_the_clock, used_off_the_clock
 from cortex_async.dispatcher.hand import Held
+from cortex_async.dispatcher.json_validator import InvalidJson, JsonValidator, check
 from cortex_async.dispatcher.outcome import Action, Attempts, Decision, NoAnswer
 from cortex_async.dispatcher.persistence import keep_trying
 from cortex_async.dispatcher.probes import Readiness
 from cortex_async.dispatcher.target import InvalidResponse, Target
 from cortex_async.errors import ObjectExists, ObjectMissing
-from cortex_async.json_validator import InvalidJson, JsonValidator, check
-from cortex_async.store import Ending, Status, Store
+from cortex_async.storage.store import Ending, Status, Store
 
 log = logging.getLogger(__name__)
 

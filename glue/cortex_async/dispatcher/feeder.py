@@ -11,10 +11,10 @@ from cortex_async.dispatcher.probes import Readiness
 from cortex_async.dispatcher.receiver import Receiver
 from cortex_async.dispatcher.target import Target
 from cortex_async.dispatcher.worker import Worker
-from cortex_async.message import NotOurs, decode
-from cortex_async.queue import Queue
+from cortex_async.queue.message import NotOurs, decode
+from cortex_async.queue.queue import Queue
 from cortex_async.request_id import RequestIds
-from cortex_async.store import Store
+from cortex_async.storage.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from cortex_async.aws.sqs import Received
 from cortex_async.errors import AwsError
-from cortex_async.message import Message
-from cortex_async.queue import Queue
+from cortex_async.queue.message import Message
+from cortex_async.queue.queue import Queue
 
 log = logging.getLogger(__name__)
 

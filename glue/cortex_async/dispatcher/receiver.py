@@ -9,7 +9,7 @@ from cortex_async.aws.sqs import MAX_BATCH_ENTRIES, Received
 from cortex_async.dispatcher.hand import Hand
 from cortex_async.dispatcher.probes import Readiness
 from cortex_async.errors import AwsError
-from cortex_async.queue import Queue
+from cortex_async.queue.queue import Queue
 
 log = logging.getLogger(__name__)
 

@@ -5,16 +5,16 @@ import logging
 from contextlib import AsyncExitStack
 from typing import Any
 
-from cortex_async.aws.http import AwsSession
+from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import S3
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.admin import Admin
 from cortex_async.dispatcher.feeder import Feeder
 from cortex_async.dispatcher.probes import Readiness
 from cortex_async.dispatcher.target import Target
-from cortex_async.queue import Queue, keep_finding
-from cortex_async.server import listening, started, stop_signal
-from cortex_async.store import Store
+from cortex_async.http.server import listening, started, stop_signal
+from cortex_async.queue.queue import Queue, keep_finding
+from cortex_async.storage.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
-from cortex_async.headers import REQUEST_ID
-from cortex_async.message import Message
+from cortex_async.http.headers import REQUEST_ID
+from cortex_async.queue.message import Message
 
 # A server that closes idle connections (some after 2 s) must not do so just as the next request is sent: it
 # could not be told from a request that was taken and lost.

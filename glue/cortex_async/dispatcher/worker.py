@@ -12,8 +12,8 @@ from cortex_async.dispatcher.hand import Hand, Held
 from cortex_async.dispatcher.outcome import Action, Failure
 from cortex_async.dispatcher.persistence import keep_trying
 from cortex_async.errors import AwsError, AwsRefused, ObjectExists
-from cortex_async.queue import Queue
-from cortex_async.store import Ending, Status, Store
+from cortex_async.queue.queue import Queue
+from cortex_async.storage.store import Ending, Status, Store
 
 log = logging.getLogger(__name__)
 

@@ -4,13 +4,13 @@ import argparse
 import asyncio
 
 from cortex_async import config, logs
-from cortex_async.aws.http import AwsSession
+from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import S3
 from cortex_async.config import ApiConfig
 from cortex_async.gateway.app import Gateway
-from cortex_async.queue import Queue, keep_finding
-from cortex_async.server import STALLED_SECONDS, listening, started, stop_signal
-from cortex_async.store import Store
+from cortex_async.http.server import STALLED_SECONDS, listening, started, stop_signal
+from cortex_async.queue.queue import Queue, keep_finding
+from cortex_async.storage.store import Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 from aiohttp import web
 
-from cortex_async.connection import error_document
 from cortex_async.errors import AwsRefused, AwsUnavailable, CortexError
-from cortex_async.store import DamagedResult
+from cortex_async.http.connection import error_document
+from cortex_async.storage.store import DamagedResult
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from cortex_async.errors import AwsError
 from cortex_async.gateway.errors import Rejected
 from cortex_async.gateway.submit import PATIENCE_SECONDS
 from cortex_async.request_id import RequestIds
-from cortex_async.store import Ending, Status, Store
+from cortex_async.storage.store import Ending, Status, Store
 
 log = logging.getLogger(__name__)
 

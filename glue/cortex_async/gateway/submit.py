@@ -7,16 +7,16 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from cortex_async.aws.parts import NoRoom
 from cortex_async.aws.sqs import MAX_BATCH_BYTES
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError, AwsRefused
 from cortex_async.gateway.errors import Rejected
-from cortex_async.headers import kept
-from cortex_async.message import Headers, Message
-from cortex_async.queue import Queue
+from cortex_async.http.headers import kept
+from cortex_async.queue.message import Headers, Message
+from cortex_async.queue.queue import Queue
 from cortex_async.request_id import RequestIds
-from cortex_async.store import Store
+from cortex_async.storage.parts import NoRoom
+from cortex_async.storage.store import Store
 
 PATIENCE_SECONDS = 10.0  # with S3 and SQS, before a client is told to come back
 _SLOWEST_BYTES_A_SECOND = 1024  # of a body, on average: a client that keeps to it holds a connection in vain

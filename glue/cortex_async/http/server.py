@@ -1,0 +1,75 @@
+"""What every long-running process of ours does alike: listen, and hear that it is to stop."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from cortex_async.errors import CortexError
+from cortex_async.http.connection import Connection
+
+STALLED_SECONDS = 60.0
+# Between two requests: longer than load balancers keep a connection (60 s in ALB and nginx, 350 s in NLB, 600 s in
+# Google's), for one that is closed just when they use it costs a request.
+IDLE_SECONDS = 620.0
+_YOUNG_OBJECTS = 5_000  # that start a garbage collection; Python's 700 are the objects of a handful of requests
+
+
+class CannotListen(CortexError):
+    """The port is not to be had."""
+
+
+@asynccontextmanager
+async def listening(
+    app: web.Application, port: int, stall_seconds: float = STALLED_SECONDS
+) -> AsyncIterator[web.AppRunner]:
+    """Serve `app` on all interfaces; at the end open requests are finished first. Raises CannotListen.
+
+    A client is let go that sends no whole head, or takes no byte of its answer, for `stall_seconds`.
+    """
+    runner = web.AppRunner(app, handle_signals=False)
+    await runner.setup()
+    manager = runner.server
+    assert manager is not None
+
+    def connection() -> Connection:
+        return Connection(
+            manager, stall_seconds, keepalive_timeout=IDLE_SECONDS, access_log=None, auto_decompress=False
+        )
+
+    try:
+        listener = await _listen(connection, port)
+        try:
+            yield runner
+        finally:
+            listener.close()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(factory: Callable[[], Connection], port: int) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(factory, None, port, backlog=1024)  # IPv4 and IPv6
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen on port {port}: {error.strerror}; is another process using it?"
+        ) from error
+
+
+def started() -> None:
+    """Say that start-up is over: the garbage collector leaves alone what it made, and runs less often."""
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
+
+
+def stop_signal() -> asyncio.Event:
+    """Return an event that SIGTERM or SIGINT sets."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

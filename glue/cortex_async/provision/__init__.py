@@ -1,0 +1,1 @@
+"""The one-off command that creates what an API needs in AWS."""

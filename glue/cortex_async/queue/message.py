@@ -1,0 +1,107 @@
+"""The queue message: one request as a JSON document (schemas/message.schema.json).
+
+A payload goes inside as text when it is UTF-8, else as base64, as long as the whole message stays within the
+inline limit; a larger one is in the bucket, and the message only tells its size.
+"""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_async.errors import CortexError
+from cortex_async.http.headers import Headers
+
+VERSION = 1
+
+# Code points that SQS refuses in a message body (API reference, SendMessage), and JSON does not escape.
+_REFUSED_BY_SQS = re.compile("[\ufffe\uffff\ud800-\udfff]")
+
+
+class NotOurs(CortexError):
+    """A message that no gateway of this version wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request as it travels: `payload` is None when it is in the bucket, and then `size` (bytes) counts it."""
+
+    id: str
+    headers: Headers
+    query: str
+    payload: bytes | None
+    size: int
+
+    def encode(self) -> str:
+        """Return the message body."""
+        document = {"version": VERSION, "id": self.id, "headers": self.headers, "query": self.query}
+        document["payload"] = {"size": self.size} if self.payload is None else _inline(self.payload)
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        if _REFUSED_BY_SQS.search(text):
+            text = json.dumps(document, separators=(",", ":"))
+        return text
+
+
+def decode(body: str) -> Message:
+    """Read a message body; raises NotOurs, with a reason that does not quote the body."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NotOurs("the message is not JSON") from error
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        raise NotOurs(f"the message is not an object of version {VERSION}")
+    try:
+        payload, size = _payload_of(document["payload"])
+        return Message(
+            _text(document["id"]), _headers_of(document["headers"]), _text(document["query"]), payload, size
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotOurs(f"the message lacks a part, or has one of another type: {type(error).__name__}") from error
+
+
+def _inline(payload: bytes) -> dict[str, Any]:
+    encoded_size = 4 * ((len(payload) + 2) // 3)
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        pass
+    else:
+        # Characters that JSON escapes can make text longer than base64, at most sixfold.
+        if (
+            len(payload) * 6 <= encoded_size
+            or len(json.dumps(text, ensure_ascii=False).encode()) - 2 <= encoded_size
+        ):
+            return {"text": text}
+    return {"base64": base64.b64encode(payload).decode()}
+
+
+def _payload_of(part: Any) -> tuple[bytes | None, int]:
+    if not isinstance(part, dict):
+        raise TypeError
+    ((kind, value),) = part.items()
+    if kind == "size" and type(value) is int and value >= 0:
+        return None, value
+    if kind == "text":
+        payload = _text(value).encode()
+    elif kind == "base64":
+        try:
+            payload = base64.b64decode(_text(value), validate=True)
+        except binascii.Error as error:
+            raise ValueError from error
+    else:
+        raise ValueError
+    return payload, len(payload)
+
+
+def _headers_of(part: Any) -> Headers:
+    if not isinstance(part, list) or not all(isinstance(pair, list) for pair in part):
+        raise TypeError
+    return tuple((_text(name), _text(value)) for name, value in part)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value

@@ -1,0 +1,130 @@
+"""Print the least that AWS must allow an API: an IAM policy for each of its parts, as JSON.
+
+The gateway, the dispatcher (the API's pods) and the provision Job have a service account each; dead-letters is for
+whoever runs that command. Who reads or writes what your own KMS key encrypts needs that key, too (--kms-key):
+S3 and SQS make data keys with it to write, and decrypt those to read and to put the parts of an upload together
+(docs.aws.amazon.com, "Amazon SQS Key management" and "Protecting data using server-side encryption with AWS KMS").
+"""
+
+import argparse
+import functools
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import UnknownRegionError
+from botocore.session import Session
+
+from cortex_async.config import ApiConfig
+from cortex_async.errors import CortexError
+from cortex_async_tools.authoring import writing
+from cortex_async_tools.chart.rendering import Object, api_config, find_object, render_file
+from cortex_async_tools.chart.values_file import find_chart
+
+PARTS = ("gateway", "dispatcher", "provision", "dead-letters")
+"""Who calls AWS."""
+
+
+class PolicyError(CortexError):
+    """There is no such policy."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("values", type=Path, metavar="VALUES", help="values file of the API")
+    parser.add_argument(
+        "--for", dest="part", choices=PARTS, help="print this policy alone (default: all, as one object by part)"
+    )
+    parser.add_argument(
+        "--account",
+        type=_account,
+        metavar="ID",
+        help="AWS account of the queues (default: whichever the role is in, by a condition)",
+    )
+    parser.add_argument(
+        "--kms-key",
+        dest="kms_keys",
+        type=_kms_key,
+        action="append",
+        default=[],
+        metavar="ARN",
+        help="KMS key of yours that encrypts the bucket or a queue (once for each)",
+    )
+    parser.add_argument("--chart", type=Path, metavar="FOLDER", help="chart to render (default: this checkout's)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the policies; raises ValuesError, RenderError or PolicyError."""
+    objects = render_file(args.values, find_chart(args.chart))
+    parts = _parts(objects)
+    if args.part and args.part not in parts:
+        raise PolicyError("provision.enabled is false, so there is no Job to have a policy")
+    delete = any(each["metadata"]["name"].endswith("-delete") for each in objects if each["kind"] == "Job")
+    api = api_config(objects)
+    policies = {part: policy(api, part, args.account, args.kms_keys, delete=delete) for part in parts}
+    print(json.dumps(policies[args.part] if args.part else policies, indent=2))
+    return 0
+
+
+def _account(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{12}", text):
+        raise argparse.ArgumentTypeError(f"expected the 12 digits of an AWS account, got {text!r}")
+    return text
+
+
+def _kms_key(text: str) -> str:
+    if not re.fullmatch(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+", text):
+        raise argparse.ArgumentTypeError(
+            f"expected the ARN of a key (IAM takes no alias), such as arn:aws:kms:<region>:<account>:key/<id>, "
+            f"got {text!r}"
+        )
+    return text
+
+
+def policy(
+    api: ApiConfig, part: str, account: str | None = None, kms_keys: Sequence[str] = (), *, delete: bool = False
+) -> dict[str, Any]:
+    """Return the policy of one part; raises PolicyError when the region is in no partition of AWS.
+
+    `kms_keys` are ARNs of the keys that S3 and SQS may use for it. With `delete`, provision may delete the queues.
+    """
+    partition = _partition(api.aws.region)
+    queue = f"arn:{partition}:sqs:{api.aws.region}:{account or '*'}"
+    found: dict[str, Any] = json.loads(
+        writing.fill(
+            "iam-policy.json.j2",
+            part=part,
+            queue=_given_queue(api, partition) if api.queue.url else f"{queue}:{api.queue.name}",
+            dead_letters=f"{queue}:{api.queue.dead_letter_name}",
+            lookup=api.queue.url is None,
+            delete=["sqs:DeleteQueue"] if delete else [],
+            bucket=f"arn:{partition}:s3:::{api.storage.bucket}",
+            prefix=f"{api.storage.prefix}/{api.name}",
+            kms_keys=kms_keys,
+            kms_users=[f"{service}.{api.aws.region}.*" for service in ("s3", "sqs")],
+        )
+    )
+    return found
+
+
+def _parts(objects: Sequence[Object]) -> list[str]:
+    if find_object(objects, "Deployment", "emulator"):
+        raise PolicyError("emulator.enabled is true, so nothing of AWS is used")
+    return [part for part in PARTS if part != "provision" or find_object(objects, "Job", "provision")]
+
+
+@functools.cache
+def _partition(region: str) -> str:
+    try:
+        return str(Session().get_partition_for_region(region))
+    except UnknownRegionError as error:
+        raise PolicyError(f"aws.region: expected a region of AWS, got {region}") from error
+
+
+def _given_queue(api: ApiConfig, partition: str) -> str:
+    """Return the ARN of the queue that something else made: its URL ends with the account and the name."""
+    *_, account, name = ["*", *urlsplit(api.queue.url or "").path.split("/")]
+    return f"arn:{partition}:sqs:{api.aws.region}:{account or '*'}:{name}"

@@ -1,0 +1,121 @@
+"""Puts values files into words: their templates, the place in AWS, files that nothing overwrites."""
+
+import argparse
+import functools
+import json
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from cortex_async.errors import CortexError
+from cortex_async_tools.chart.values_file.document import dump_yaml
+
+PLACEHOLDERS = {"region": "us-west-2", "bucket": "my-cortex-bucket"}
+"""What stands for the place in AWS until the user knows it."""
+
+
+class OutputError(CortexError):
+    """A file cannot be written."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what both commands that write values files take."""
+    parser.add_argument("--region", help="AWS region of the queue and the bucket")
+    parser.add_argument("--bucket", help="S3 bucket of payloads and results")
+    parser.add_argument("--force", action="store_true", help="overwrite files that are there")
+    parser.add_argument(
+        "--chart", type=Path, metavar="FOLDER", help="chart to check with (default: this checkout's)"
+    )
+
+
+def place(args: argparse.Namespace) -> dict[str, str]:
+    """Return the values' `aws`: what was given, and placeholders."""
+    return {name: getattr(args, name) or holder for name, holder in PLACEHOLDERS.items()}
+
+
+def fill(template: str, **variables: Any) -> str:
+    """Return one of the package's templates, filled."""
+    return _environment().get_template(template).render(variables)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(  # noqa: S701 (YAML and JSON, not HTML)
+        loader=jinja2.PackageLoader("cortex_async_tools.authoring", "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["scalar"] = _scalar
+    environment.filters["quoted"] = quoted
+    return environment
+
+
+def _scalar(value: Any) -> str:
+    """Return a value as one line of YAML."""
+    text = dump_yaml(value).removesuffix("...\n").strip()
+    return json.dumps(value) if "\n" in text else text
+
+
+def quoted(path: Path | str) -> str:
+    """Return a path as one word of a shell on one line; what cannot be printed is escaped."""
+    text = str(path)
+    return shlex.quote(text) if text.isprintable() else f"${text!a}"
+
+
+def from_here(folder: Path) -> Path:
+    """Return a folder's path for a command: relative below the working folder, absolute elsewhere."""
+    absolute = Path(os.path.abspath(folder))
+    here = Path.cwd()
+    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
+
+
+def schema_reference(chart: Path, folder: Path) -> str:
+    """Return where editors find the chart's schema: relative inside the chart's checkout, absolute elsewhere.
+
+    Editors end the reference at the first blank, so a path that has one becomes a URI.
+    """
+    schema = chart.resolve() / "values.schema.json"
+    checkout = chart.resolve().parent.parent
+    source = checkout / "schemas" / "values.schema.json"
+    if source.is_file():
+        schema = source
+    inside = folder.resolve().is_relative_to(checkout)
+    reference = os.path.relpath(schema, folder.resolve()) if inside else str(schema)
+    return reference if reference.isprintable() and " " not in reference else schema.as_uri()
+
+
+def write_files(texts: Mapping[Path, str], *, force: bool) -> None:
+    """Write files, all or, unless `force`, none when one of them is there already; raises OutputError."""
+    if folders := [str(file) for file in texts if file.is_dir()]:
+        raise OutputError(f"expected a file to write, got the folder {', '.join(folders)}; name the file in it")
+    taken = [str(file) for file in texts if os.path.lexists(file)]
+    if taken and not force:
+        raise OutputError(
+            f"nothing is written, because of what is there already: {', '.join(taken)}; overwrite it by --force"
+        )
+    for file, text in texts.items():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {file.parent}: {error.strerror}") from error
+        try:
+            with file.open("w" if force else "x", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise OutputError(f"cannot write {file}: {error.strerror}") from error
+
+
+def placeholder_notes(args: argparse.Namespace) -> list[str]:
+    """Return what to say when the region or the bucket is not known yet."""
+    missing = [name for name in PLACEHOLDERS if getattr(args, name) is None]
+    if not missing:
+        return []
+    options = " and ".join(f"--{name}" for name in missing)
+    fields = " and ".join(f"aws.{name} ({PLACEHOLDERS[name]})" for name in missing)
+    return [f"without {options}, {fields} only hold{'s' if len(missing) == 1 else ''} the place: set your own"]

@@ -1,0 +1,164 @@
+"""Checks a values file against the chart's schema, and says what is wrong with it in the user's terms.
+
+Helm checks the file *merged over the chart's defaults*; so does this, and then points back into the file.
+Rules between fields are in the chart's templates, not in the schema: `helm template` reports those.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema.validators import validator_for
+
+from cortex_async.errors import CortexError
+from cortex_async_tools.chart.values_file.document import (
+    Document,
+    DocumentError,
+    FieldPath,
+    Position,
+    read_document,
+)
+from cortex_async_tools.chart.values_file.explain import Problem, explain, without_false
+from cortex_async_tools.chart.values_file.phrases import show
+from cortex_async_tools.chart.values_file.secrets import secrets
+
+__all__ = [
+    "Chart",
+    "ChartNotFoundError",
+    "Finding",
+    "ValuesError",
+    "check_values",
+    "field_path",
+    "find_chart",
+    "locate",
+    "merge",
+    "unreadable",
+]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem of a values file; line and column count from 1, None when the whole file is meant."""
+
+    path: str
+    line: int | None
+    column: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ValuesError(CortexError):
+    """The values file is wrong; `findings` holds every problem found."""
+
+    def __init__(self, file: Path, findings: list[Finding]) -> None:
+        self.file = file
+        self.findings = findings
+        count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
+        lines = [f"{_place(file, finding)}: {finding}" for finding in findings]
+        super().__init__("\n  ".join([f"{count} in the values file", *lines]))
+
+
+class ChartNotFoundError(CortexError):
+    """There is no chart where it was looked for."""
+
+
+def find_chart(folder: Path | None = None) -> Path:
+    """Return the chart's folder: the one given, else that of this module's source checkout or installation."""
+    source = Path(__file__).resolve().parents[3] / "charts" / "cortex-async"
+    installed = Path(sys.prefix, "share", "cortex-async", "chart")
+    chart = folder or next((each for each in (source, installed) if each.is_dir()), source)
+    for name in ("Chart.yaml", "values.yaml", "values.schema.json"):
+        if not (chart / name).is_file():
+            hint = "name the chart's folder by --chart" if folder is None else "it is not a cortex-async chart"
+            raise ChartNotFoundError(f"there is no {name} in {chart}; {hint}")
+    return chart
+
+
+class Chart:
+    """The chart's defaults and schema, read once to check many files; raises `ChartNotFoundError`."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = find_chart(folder)
+        self.defaults = yaml.safe_load((self.folder / "values.yaml").read_text(encoding="utf-8")) or {}
+        schema = without_false(json.loads((self.folder / "values.schema.json").read_text(encoding="utf-8")))
+        self._validator = validator_for(schema)(schema)
+
+    def check(self, document: Document, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
+        """Return what the schema refuses in a document, in the order of the file; no secret is in the messages."""
+        values = merge(merge(overlay or {}, document.values, keep_nulls=True), self.defaults)
+        problems = explain(self._validator.iter_errors(values))
+        hidden = dict(secrets(values)) if problems else {}
+        findings = [locate(document, each.path, _message(each, hidden)) for each in problems]
+        return sorted(findings, key=lambda finding: (finding.line or 0, finding.column or 0))
+
+
+def check_values(file: Path, chart: Path, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
+    """Return what is wrong with a values file, in the file's order; nothing when it is right.
+
+    `overlay` is what the caller sets over the file, as `helm --set` would. Raises `ChartNotFoundError`.
+    """
+    loaded = Chart(chart)
+    try:
+        document = read_document(file)
+    except DocumentError as error:
+        return unreadable(error)
+    return loaded.check(document, overlay)
+
+
+def locate(document: Document, path: FieldPath, message: str) -> Finding:
+    """Return a finding about a field, at its place in the file or its nearest parent's."""
+    return _finding(path, document.position(path), message)
+
+
+def unreadable(error: DocumentError) -> list[Finding]:
+    """Return the findings for a file that is not one YAML mapping."""
+    return [_finding(path, position, message) for path, position, message in error.problems]
+
+
+def merge(over: Mapping[str, Any], under: Mapping[str, Any], *, keep_nulls: bool = False) -> dict[str, Any]:
+    """Lay values over defaults as Helm does: maps merge, all else replaces, null removes a default."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = under.get(key)
+        if value is None and key in under and not keep_nulls:
+            del merged[key]
+        elif isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = merge(value, below, keep_nulls=keep_nulls)
+        else:
+            merged[key] = value
+    return merged
+
+
+def field_path(path: FieldPath) -> str:
+    """Return a path as it is written in messages: `pod.containers[0].image`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part.replace("_", "").replace("-", "").isalnum():
+            text += f".{part}" if text else part
+        else:
+            text += f"[{json.dumps(part)}]"
+    return text
+
+
+def _message(problem: Problem, secrets: Mapping[FieldPath, Any]) -> str:
+    if problem.path not in secrets:
+        return problem.message
+    return problem.message.replace(f"got {show(secrets[problem.path])}", "got a value that is not shown")
+
+
+def _finding(path: FieldPath, position: Position | None, message: str) -> Finding:
+    line, column = (position.line, position.column) if position else (None, None)
+    return Finding(field_path(path), line, column, message)
+
+
+def _place(file: Path, finding: Finding) -> str:
+    place = [str(file), *(str(part) for part in (finding.line, finding.column) if part is not None)]
+    return ":".join(place)

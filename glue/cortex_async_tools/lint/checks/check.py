@@ -1,0 +1,63 @@
+"""What a check is given and what it gives, and ways through the values that several checks take.
+
+A check sees the values merged over the chart's defaults, after the schema has accepted them: shapes are certain.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from cortex_async_tools.chart.values_file.document import FieldPath
+
+Values = Mapping[str, Any]
+Problem = tuple[FieldPath, str]
+"""Where something is, and what is wrong with it and what to do."""
+
+Check = Callable[[Values], Iterator[Problem]]
+
+_SHELLS = {"sh", "bash", "ash", "dash", "zsh"}
+
+
+def containers(values: Values) -> Iterator[tuple[FieldPath, Mapping[str, Any]]]:
+    """Yield the user's containers with their paths."""
+    for index, container in enumerate(values["pod"]["containers"]):
+        yield ("pod", "containers", index), container
+
+
+def words(container: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
+    """Yield the words a container is started with: the field that has it, its index, the word."""
+    for name in ("command", "args"):
+        for index, word in enumerate(container.get(name) or ()):
+            yield name, index, word
+
+
+def has_shell(container: Mapping[str, Any]) -> bool:
+    """Return whether a container's command is a shell, which reads its words in its own way."""
+    command = container.get("command") or [""]
+    return PurePath(command[0]).name in _SHELLS
+
+
+def programs(container: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
+    """Yield the command lines that a container starts: its command, or those of its shell's script."""
+    if not has_shell(container):
+        if container.get("command"):
+            yield "command", 0, " ".join(word for _, _, word in words(container))
+        return
+    for name, index, word in words(container):
+        for line in re.split(r"[;&|\n(]+", word):
+            yield name, index, re.sub(r"^\s*(exec\s+|\w+=\S*\s+)*", "", line).strip()
+
+
+def port_of(action: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Return the kind and port of a probe or hook, None for one that runs a program."""
+    for kind in ("http_get", "tcp_socket"):
+        if action.get(kind):
+            return kind, int(action[kind]["port"])
+    return None
+
+
+def readiness_ports(pod: Mapping[str, Any]) -> Sequence[int]:
+    """Return the ports that readiness probes look at."""
+    probes = [each.get("readiness_probe") for each in pod["containers"]]
+    return [found[1] for probe in probes if probe and (found := port_of(probe))]

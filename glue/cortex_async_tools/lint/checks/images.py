@@ -1,0 +1,50 @@
+"""What a reviewer says about images."""
+
+import re
+from collections.abc import Iterator
+
+from cortex_async_tools.lint.checks.check import Problem, Values, containers
+
+_ROOT = {
+    "alpine", "amazonlinux", "busybox", "debian", "eclipse-temurin", "fedora", "golang", "httpd", "nginx", "node",
+    "openjdk", "php", "python", "redis", "ruby", "rust", "ubuntu",
+}  # fmt: skip
+"""Docker official images that set no user, so that they start as root."""
+
+
+def moving_tag(values: Values) -> Iterator[Problem]:
+    """An image without a tag, or with `latest`, changes under a running API, and no rollback brings the old one
+    back: name a version or a digest."""
+    for path, container in containers(values):
+        _, tag, digest = _split(container["image"])
+        if not digest and tag in {"", "latest"}:
+            came = "has no tag, which means `latest`" if not tag else "has the tag `latest`"
+            yield (
+                (*path, "image"),
+                f"the image {came}: pods may run different ones, and no rollback brings the old one back; "
+                "name a version or a digest",
+            )
+
+
+def root_image(values: Values) -> Iterator[Problem]:
+    """An official image that starts as root is refused by the node under `securityContext.level: restricted`, so
+    the pod never starts: set `securityContext.runAsUser`, or build an image with a user of its own."""
+    security = values["securityContext"]
+    if security["level"] != "restricted" or security.get("runAsUser") is not None:
+        return
+    for path, container in containers(values):
+        repository, _, _ = _split(container["image"])
+        name = re.sub("^([^/]+/)?library/", "", repository)  # where registries keep the official images
+        if name in _ROOT:
+            yield (
+                (*path, "image"),
+                f"the official image {name} starts as root, which securityContext.level restricted refuses; "
+                "set securityContext.runAsUser, or build an image of your own with a USER",
+            )
+
+
+def _split(image: str) -> tuple[str, str, str]:
+    """Return repository, tag and digest of an image."""
+    name, _, digest = image.partition("@")
+    head, colon, tag = name.rpartition(":")
+    return (head, tag, digest) if colon and "/" not in tag else (name, "", digest)

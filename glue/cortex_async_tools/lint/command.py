@@ -1,0 +1,103 @@
+"""Say what is wrong with values files: their fields, the rules between them, what is rendered, and what a reviewer
+would ask about.
+
+A reviewer's warning (CA001 and so on) is suppressed by a comment in its line or the line above,
+`# cortex-async: ignore CA001`, or for a whole file by `# cortex-async: ignore-file CA001`.
+Of a folder *.yaml and *.yml are read, and below it, at any depth, values*.yaml and values*.yml; nothing hidden.
+Exit code: 0 nothing found (warnings count only with --strict), 1 something found, 2 could not run.
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cortex_async.errors import CortexError
+from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.values_file import find_chart
+from cortex_async_tools.lint import kubernetes
+from cortex_async_tools.lint.diagnostic import Diagnostic
+from cortex_async_tools.lint.formats import FORMATS
+from cortex_async_tools.lint.linter import Linter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "values",
+        type=lambda text: Path("/dev/stdin" if text == "-" else text),
+        nargs="*",
+        metavar="VALUES",
+        help="values files, or folders of them; - for stdin (default: ./values)",
+    )
+    parser.add_argument(
+        "--kube-version",
+        action="append",
+        default=[],
+        metavar="V",
+        help="Kubernetes version to validate for, may be repeated (default: the oldest and the newest supported)",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="form of the findings (default: text)")
+    parser.add_argument("--strict", action="store_true", help="let warnings fail too")
+    parser.add_argument("--helm", type=_program, metavar="PATH", help="helm to use (default: the one on PATH)")
+    parser.add_argument("--chart", type=Path, metavar="FOLDER", help="chart to lint against (default: this one's)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lint, print what was found, and return the exit code."""
+    files = _files(args.values)
+    chart = find_chart(args.chart)
+    versions = kubernetes.versions(chart, args.kube_version)
+    program = helm.check(args.helm) if args.helm else helm.locate()
+    found = Linter(chart, program, versions).lint(files)
+    printed = FORMATS[args.format](found)
+    if printed:
+        print(printed)
+    print(_summary(found, len(files)), file=sys.stderr)
+    return int(any(args.strict or each.severity == "error" for each in found))
+
+
+def _program(text: str) -> Path:
+    return Path(text).absolute() if os.sep in text else Path(text)  # a Path forgets the ./ of what is not on PATH
+
+
+def _files(given: Sequence[Path]) -> list[Path]:
+    """Return the files to lint, each once; raises `CortexError` when there is none."""
+    files: dict[str, Path] = {}
+    for each in given or [Path("values")]:
+        if given and not each.exists():
+            raise CortexError(f"{each}: no such file")
+        found = _inside(each) if each.is_dir() else [each] if given else []
+        if not found:
+            raise CortexError(f"there are no values files under {each}; name the files to lint")
+        for file in found:
+            files.setdefault(os.path.realpath(file), file)
+    return list(files.values())
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Return a folder's values files; raises OSError for a folder that cannot be read."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found: list[Path] = []
+    seen: set[str] = set()  # links may go in circles
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        pattern = r"(?!\.).*\.ya?ml" if Path(place) == folder else r"values.*\.ya?ml"
+        found += [Path(place, name) for name in names if re.fullmatch(pattern, name)]
+    return sorted(found)
+
+
+def _summary(found: Sequence[Diagnostic], files: int) -> str:
+    errors = sum(each.severity == "error" for each in found)
+    counts = [(files, "file"), (errors, "error"), (len(found) - errors, "warning")]
+    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)

@@ -1,0 +1,184 @@
+"""Takes each file through the stages: YAML and schema, reviewers' warnings, helm, Kubernetes; then all together.
+
+Files run side by side, for most of the time is helm's. Whatever can only repeat itself is done once: `helm lint`
+for each set of kinds that is rendered (what it looks at beyond the schema and rendering is in the chart, and
+follows from the kinds), and rendering for several Kubernetes versions when no template asks for the version.
+"""
+
+import functools
+import os
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from cortex_async_tools.chart.rendering import HelmRefused, read_objects, release_name, run_helm
+from cortex_async_tools.chart.values_file import Chart, Finding, locate, merge, unreadable
+from cortex_async_tools.chart.values_file.document import (
+    Document,
+    DocumentError,
+    FieldPath,
+    decode,
+    parse_document,
+)
+from cortex_async_tools.chart.values_file.secrets import names_secret, secrets
+from cortex_async_tools.lint import kubernetes
+from cortex_async_tools.lint.checks import CHECKS, CROSS_FILE
+from cortex_async_tools.lint.checks.cross_file import Claim
+from cortex_async_tools.lint.diagnostic import Diagnostic, place
+from cortex_async_tools.lint.suppression import UNUSED, Suppressions, find_suppressions
+
+
+@dataclass
+class _File:
+    """A file on its way through the stages; `values` is None until the schema has accepted them.
+
+    `secret_lines` are the numbers of the lines that are not shown.
+    """
+
+    path: Path
+    text: str = ""
+    document: Document = field(default_factory=lambda: Document({}, {}))
+    suppressions: Suppressions = field(default_factory=lambda: Suppressions([], []))
+    secret_lines: Set[int] = frozenset()
+    values: Mapping[str, Any] | None = None
+    found: list[Diagnostic] = field(default_factory=list)
+
+    @functools.cached_property
+    def lines(self) -> list[str]:
+        return self.text.removesuffix("\n").split("\n")
+
+    def add(self, code: str, finding: Finding) -> None:
+        each = place(self.path, self.lines, finding.line, finding.column, code, finding.path, finding.message)
+        hidden = each.line in self.secret_lines
+        self.found.append(replace(each, excerpt=None, length=1) if hidden else each)
+
+
+class Linter:
+    """Lints values files against one chart, with one helm, for some Kubernetes versions."""
+
+    def __init__(self, chart: Path, helm: Path, versions: Sequence[str]) -> None:
+        self._chart = Chart(chart)
+        self._helm = helm
+        self._versions = versions
+        templates = self._chart.folder.glob("templates/**/*.*")
+        asks = any("Capabilities" in each.read_text(encoding="utf-8") for each in templates)
+        self._renderings = [[each] for each in versions] if asks else [list(versions)]
+        self._linted: set[frozenset[tuple[str, str]]] = set()
+        self._lock = threading.Lock()
+
+    def lint(self, paths: Sequence[Path]) -> list[Diagnostic]:
+        """Return what is wrong with the files, in their order and by line; raises OSError for one that cannot
+        be read."""
+        contents = [each.read_bytes() for each in paths]  # once: a pipe has no more
+        with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as pool:
+            files = list(pool.map(self._lint_file, paths, contents))
+        _check_across_files([each for each in files if each.values is not None])
+        for each in files:
+            each.found += _about_suppressions(each)
+        return [one for each in files for one in sorted(each.found, key=lambda found: found.order)]
+
+    def _lint_file(self, path: Path, content: bytes) -> _File:
+        file = _File(path)
+        try:
+            file.text = decode(content)
+            file.document = document = parse_document(file.text)
+        except DocumentError as error:
+            file.secret_lines = {number for number, line in enumerate(file.lines, 1) if names_secret(line)}
+            for finding in unreadable(error):
+                file.add("yaml", finding)
+            return file
+        file.suppressions = find_suppressions(file.lines, {UNUSED, *CHECKS, *CROSS_FILE})
+        file.secret_lines = {document.position(path).line for path, _ in secrets(document.values)}
+        refused = self._chart.check(document)
+        for finding in refused:
+            file.add("schema", finding)
+        if not refused and self._render(file):
+            file.values = merge(document.values, self._chart.defaults)
+            _review(file)
+        return file
+
+    def _render(self, file: _File) -> bool:
+        """Add what helm and the API server refuse; return whether the values are complete enough to review."""
+        try:
+            for versions in self._renderings:
+                arguments = ["--values", "-", "--kube-version", versions[-1]]
+                release = release_name(file.path)
+                manifest = run_helm(self._helm, ["template", release, self._chart.folder, *arguments], file.text)
+                objects = read_objects(manifest)
+                self._lint_by_helm(file, objects, arguments)
+                for name, reason in kubernetes.refusals(objects, versions):
+                    file.add("kubernetes", Finding(name, None, None, reason))
+        except HelmRefused as error:
+            for path, message in _rules(str(error)):
+                known = path is not None
+                file.add("rule" if known else "helm", locate(file.document, path or (), message))
+            return "must not be null" not in str(error)
+        return True
+
+    def _lint_by_helm(self, file: _File, objects: Sequence[Mapping[str, Any]], arguments: list[str]) -> None:
+        kinds = frozenset((str(each["apiVersion"]), str(each["kind"])) for each in objects)
+        with self._lock:
+            if kinds in self._linted:
+                return
+            self._linted.add(kinds)
+        try:
+            run_helm(self._helm, ["lint", "--strict", self._chart.folder, *arguments], file.text)
+        except HelmRefused as error:
+            said = re.findall(r"^\[(?:ERROR|WARNING)\] (.+)$", error.output, flags=re.MULTILINE)
+            for message in said or [str(error)]:
+                file.add("helm-lint", Finding("", None, None, message))
+
+
+def _rules(message: str) -> list[tuple[FieldPath | None, str]]:
+    """Return field and message of each rule that the chart names in a failure; all in one, with no field, else."""
+    found = re.findall(r"^- ([\w.\[\]-]+): (.*)$", message, flags=re.MULTILINE)
+    if not found:
+        return [(None, message)]
+    return [(_parse(path), text) for path, text in found]
+
+
+def _parse(path: str) -> FieldPath:
+    parts = re.findall(r"\[(\d+)\]|([^.\[\]]+)", path)
+    return tuple(int(index) if index else key for index, key in parts)
+
+
+def _review(file: _File) -> None:
+    for code, check in CHECKS.items():
+        for path, message in check(file.values or {}):
+            finding = locate(file.document, path, message)
+            if not file.suppressions.cover(code, finding.line):
+                file.add(code, finding)
+
+
+def _check_across_files(files: Sequence[_File]) -> None:
+    for code, check in CROSS_FILE.items():
+        takers: dict[Any, list[tuple[_File, Claim]]] = defaultdict(list)
+        for file in files:
+            for claim in check(file.values or {}):
+                if not file.suppressions.cover(code, file.document.position(claim.path).line):
+                    takers[claim.taken].append((file, claim))
+        for group in takers.values():
+            for file, claim in group:
+                others = [
+                    str(other.path)
+                    for other, its in group
+                    if other is not file and not (its.by_default and claim.by_default)
+                ]
+                if others:
+                    message = (
+                        f"{claim.text}, is taken by {' and '.join(others)} too; choose another in one of them"
+                    )
+                    file.add(code, locate(file.document, claim.path, message))
+
+
+def _about_suppressions(file: _File) -> Iterator[Diagnostic]:
+    wrong = list(file.suppressions.wrong)
+    if file.values is not None:
+        wrong += file.suppressions.unused(set(CHECKS))
+    for line, column, message in wrong:
+        yield place(file.path, file.lines, line, column, UNUSED, "", message)

@@ -1,0 +1,73 @@
+"""Comments that suppress a warning: `# cortex-async: ignore CA003` in its line or the line above, or
+`# cortex-async: ignore-file CA003` anywhere.
+
+Several codes may follow each other, and any words after them, which are best the reason. A comment that suppresses
+nothing is a warning itself, so that none outlives what it was written for.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*cortex-async:\s*(?P<what>[\w-]+)(?P<codes>(?:[\s,]+CA[0-9]+\b)*)")
+
+UNUSED = "CA000"
+"""The code of what is wrong with such comments."""
+
+
+@dataclass
+class Ignore:
+    """One such comment; `used` gathers the codes that it suppressed."""
+
+    line: int
+    column: int
+    codes: tuple[str, ...]
+    whole_file: bool
+    used: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Suppressions:
+    """The comments of one file, and the lines and messages of those that cannot be understood."""
+
+    ignores: list[Ignore]
+    wrong: list[tuple[int, int, str]]
+
+    def cover(self, code: str, line: int | None) -> bool:
+        """Return whether a warning is suppressed, and remember which comment did it."""
+        found = False
+        for each in self.ignores:
+            near = each.whole_file or (line is not None and each.line in {line, line - 1})
+            if code in each.codes and near:
+                each.used.add(code)
+                found = True
+        return found
+
+    def unused(self, decided: Collection[str]) -> Iterable[tuple[int, int, str]]:
+        """Yield line, column and message for each code that suppressed nothing, of those that were looked for."""
+        for each in self.ignores:
+            for code in each.codes:
+                if code in decided and code not in each.used:
+                    place = "in this file" if each.whole_file else "in this line or the next"
+                    yield each.line, each.column, f"there is no {code} {place} to ignore; take the comment away"
+
+
+def find_suppressions(lines: list[str], known: Collection[str]) -> Suppressions:
+    """Read the comments of a file; `known` are the codes there are."""
+    ignores: list[Ignore] = []
+    wrong: list[tuple[int, int, str]] = []
+    for number, line in enumerate(lines, start=1):
+        match = _COMMENT.search(line)
+        if match is None:
+            continue
+        column = match.start() + 1
+        codes = tuple(re.findall(r"CA[0-9]+", match["codes"]))
+        if match["what"] not in {"ignore", "ignore-file"}:
+            wrong.append((number, column, f"expected `ignore` or `ignore-file`, got `{match['what']}`"))
+        elif not codes:
+            wrong.append((number, column, "expected the code of a warning after it, such as CA001"))
+        for code in codes:
+            if code not in known:
+                wrong.append((number, column, f"there is no warning {code}"))
+        ignores.append(Ignore(number, column, codes, match["what"] == "ignore-file"))
+    return Suppressions([each for each in ignores if each.codes], wrong)

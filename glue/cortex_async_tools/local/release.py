@@ -1,0 +1,94 @@
+"""Takes what local mode runs out of the chart, rendered by the real helm."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cortex_async_tools.chart import rendering
+from cortex_async_tools.chart.rendering import Object, RenderError, find_data, release_name
+
+_GLUE_CONTAINERS = {"dispatcher", "gateway", "proxy", "dequeuer"}
+"""Names that no container of a user may have."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """A user's container as a process: what it runs and the environment the chart gives it."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Release:
+    """What of a rendered chart local mode uses; `glue_env` is what the glue reads from its environment."""
+
+    api: dict[str, Any]
+    cli_yaml: str
+    glue_env: Mapping[str, str]
+    containers: Sequence[Container]
+
+
+def render(file: Path, chart: Path, overlay: Mapping[str, Any], settings: Sequence[str]) -> Release:
+    """Render the chart with a values file, the overlay over it and `--set` settings over that."""
+    arguments: list[str | Path] = ["--values", file, "--values", "-"]
+    for setting in settings:
+        arguments += ["--set", setting]
+    return read_release(rendering.render(file, chart, release_name(file), arguments, json.dumps(overlay)))
+
+
+def read_release(objects: Sequence[Object]) -> Release:
+    """Pick what local mode uses out of a chart's objects."""
+    api = json.loads(find_data(objects, "ConfigMap", "api.json"))
+    pod = _pod_with(objects, "dispatcher")
+    containers = [each for each in pod["containers"] if each["name"] not in _GLUE_CONTAINERS]
+    dispatcher = next(each for each in pod["containers"] if each["name"] == "dispatcher")
+    return Release(
+        api=api,
+        cli_yaml=find_data(objects, "Secret", "cli.yaml"),
+        glue_env={name: value for name, value in environment(dispatcher).items() if name.startswith("CORTEX_")},
+        containers=[_container(each) for each in containers],
+    )
+
+
+def environment(container: Mapping[str, Any]) -> dict[str, str]:
+    """Return a container's variables, each expanded by those before it, without those taken from elsewhere."""
+    env: dict[str, str] = {}
+    for variable in container.get("env") or ():
+        if "valueFrom" not in variable:
+            env[variable["name"]] = expand(str(variable.get("value") or ""), env)
+    return env
+
+
+def expand(text: str, env: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` as Kubernetes does: `$$` is one `$`, and the name of no variable is left as it stands."""
+
+    def replace(match: re.Match[str]) -> str:
+        return "$" if match[1] == "$" else env.get(match[2], match[0])
+
+    return re.sub(r"\$(\$|\(([^)]*)\))", replace, text)
+
+
+def _container(container: Mapping[str, Any]) -> Container:
+    name = str(container["name"])
+    if not container.get("command"):
+        raise RenderError(
+            f"container {name} has no `command`: local mode pulls no image, so it cannot know the image's own; "
+            f"give the container a command, such as [python, server.py]"
+        )
+    env = environment(container)
+    words = [*container["command"], *(container.get("args") or ())]
+    return Container(name, [expand(str(word), env) for word in words], env)
+
+
+def _pod_with(objects: Sequence[Object], container: str) -> Mapping[str, Any]:
+    for each in objects:
+        if each["kind"] == "Deployment":
+            pod: Mapping[str, Any] = each["spec"]["template"]["spec"]
+            if any(one["name"] == container for one in pod["containers"]):
+                return pod
+    raise RenderError(f"the chart renders no Deployment with a container called {container}")
