@@ -43,6 +43,14 @@ class AwsRefused(AwsError):
         self.code = code
 
 
+class UploadLost(AwsUnavailable):
+    """S3 has given up an upload under way: all of it has to be sent anew."""
+
+
+class ObjectTooLarge(CortexError):
+    """An object has more bytes than its upload can hold."""
+
+
 class ObjectMissing(AwsRefused):
     """S3 holds no object under that key."""
 

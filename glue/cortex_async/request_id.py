@@ -24,8 +24,9 @@ import re
 import time
 import uuid
 
+from cortex_async import limits
+
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-CLOCK_SKEW_SECONDS = 300.0
 
 
 class RequestIds:
@@ -64,7 +65,7 @@ class RequestIds:
         if issued_at is None:
             return False
         age = (time.time() if now is None else now) - issued_at
-        return -CLOCK_SKEW_SECONDS <= age <= retention_seconds
+        return -limits.ID_FUTURE_SECONDS <= age <= retention_seconds
 
     def _checksum(self, value: int) -> int:
         return int.from_bytes(hashlib.blake2s(value.to_bytes(16), key=self._key, digest_size=3).digest())

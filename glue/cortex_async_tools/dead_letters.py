@@ -29,7 +29,7 @@ from cortex_async.config import ApiConfig
 from cortex_async.errors import ConfigError, CortexError
 from cortex_async.queue.message import NotOurs, decode
 from cortex_async.request_id import RequestIds
-from cortex_async.storage.store import object_key
+from cortex_async.storage.s3_store import object_key
 from cortex_async_tools.chart.rendering import api_config, render_file
 from cortex_async_tools.chart.values_file import find_chart
 

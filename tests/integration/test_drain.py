@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from cortex_async.dispatcher.admin import Admin
-from cortex_async.dispatcher.probes import Readiness
+from cortex_async.dispatcher.readiness import Readiness
 from support.processes import wait_until
 from support.stack import Client, Stack
 
@@ -153,7 +153,7 @@ async def test_drain_without_a_shutdown_answers_by_itself_and_starts_none(own_ap
 
 
 async def test_drain_waits_for_a_shutdown_that_begins_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cortex_async.dispatcher.admin._DRAIN_BEGINS_WITHIN_SECONDS", 60)
+    monkeypatch.setattr("cortex_async.limits.DRAIN_BEGINS_SECONDS", 60)
     admin = Admin(Readiness((), cast(aiohttp.ClientSession, None)))
     answering = asyncio.create_task(admin._drain(cast(aiohttp.web.Request, None)))
     for begins in (admin.draining, admin.drained):

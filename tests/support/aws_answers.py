@@ -7,6 +7,7 @@ from aiohttp import web
 
 from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import S3
+from cortex_async.backoff import PERSISTENT, RetryPolicy
 from cortex_async.config import AwsConfig
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,9 +29,9 @@ async def aws(handler: Handler) -> AsyncIterator[AwsSession]:
 
 
 @asynccontextmanager
-async def bucket(handler: Handler) -> AsyncIterator[S3]:
+async def bucket(handler: Handler, policy: RetryPolicy = PERSISTENT) -> AsyncIterator[S3]:
     async with aws(handler) as session:
-        yield S3(session, "bucket")
+        yield S3(session, "bucket", policy)
 
 
 def error(status: int, code: str) -> web.Response:

@@ -1,4 +1,4 @@
-"""One signed HTTP call, retried until it succeeds, is refused, or the caller's patience ends."""
+"""One signed HTTP call, retried as the policy says."""
 
 import asyncio
 import email.utils
@@ -14,26 +14,20 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from cortex_async import limits
 from cortex_async.aws.credentials import Credentials
 from cortex_async.aws.proxy import proxy_for
-from cortex_async.aws.retry import Retry, decide, delay_seconds
+from cortex_async.aws.retry import Retry, decide
 from cortex_async.aws.signing import Keys, Signer
+from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import AwsConfig
 from cortex_async.errors import AwsRefused, AwsUnavailable, CredentialsError, ObjectExists, ObjectMissing
+from cortex_async.http.body import Body, BodyInPieces
 
 log = logging.getLogger(__name__)
-
-_CONNECT_SECONDS = 5.0
-_READ_SECONDS = 30.0
-_WRITTEN_AT_ONCE = 2**16
-_SKEW_WORTH_MENDING_SECONDS = 60.0
-
-
-Body = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +40,10 @@ class Call:
     query: str = ""
     headers: Mapping[str, str] | None = None
     body: Body = b""
-    read_seconds: float = _READ_SECONDS
+    read_seconds: float = limits.S3_READ_SECONDS
     may_fail_late: bool = False  # S3 may begin an answer with 200 and end it with an error
+    final_codes: frozenset[str] = frozenset()  # refusals that are raised whatever the policy says
+    is_optional: bool = False  # no refusal is tried again, whatever the policy says
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +53,6 @@ class Answer:
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes
-
-
-class _InPieces(aiohttp.Payload):
-    """A body that is neither copied nor written in one go, which would hold up the event loop."""
-
-    _autoclose = True
-
-    def __init__(self, body: Body) -> None:
-        super().__init__(memoryview(body))
-        self._size = len(body)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return str(self._value, encoding, errors)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        for start in range(0, len(self._value), _WRITTEN_AT_ONCE):
-            await writer.write(self._value[start : start + _WRITTEN_AT_ONCE])
-            await asyncio.sleep(0)
 
 
 class AwsSession:
@@ -109,8 +87,9 @@ class AwsSession:
 class Service:
     """Signs and sends calls to one base URL."""
 
-    def __init__(self, session: AwsSession, name: str, base_url: str) -> None:
+    def __init__(self, session: AwsSession, name: str, base_url: str, policy: RetryPolicy) -> None:
         self._session = session
+        self._policy = policy
         self._base = base_url
         parts = urlsplit(base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -119,49 +98,58 @@ class Service:
         self._proxy = proxy_for(base_url)
         self._signer = Signer(name, session.config.region)
 
-    async def send(self, call: Call, patience: float | None) -> Answer:
-        """Send until there is a success; `patience` is in seconds, None for ever, 0 for a single try.
+    async def send(self, call: Call) -> Answer:
+        """Send until there is a success.
 
-        Raises AwsRefused, or AwsUnavailable once the patience has ended, be it in the middle of a try.
+        Raises AwsRefused, or AwsUnavailable once the policy's time is over, be it in the middle of a try.
         """
-        async with await self._retrying(call, patience, read=True) as response:
+        async with await self._retrying(call, read=True) as response:
             return Answer(response.status, response.headers, await response.read())
 
-    async def open(self, call: Call, patience: float | None) -> aiohttp.ClientResponse:
+    async def open(self, call: Call) -> aiohttp.ClientResponse:
         """Like `send`, but the body is left for the caller to read, who closes the response (`async with`).
 
-        The patience goes as far as the head of the answer: how long a body takes depends on its size.
+        The policy's time covers the head of the answer only: how long a body takes depends on its size.
         """
-        return await self._retrying(call, patience, read=False)
+        return await self._retrying(call, read=False)
 
-    async def _retrying(self, call: Call, patience: float | None, *, read: bool) -> aiohttp.ClientResponse:
-        loop = asyncio.get_running_loop()
-        give_up = None if patience is None else loop.time() + patience
-        deadline = give_up if patience else None  # a single try takes as long as the call's own timeouts allow
-        failures = 0
+    async def _retrying(self, call: Call, *, read: bool) -> aiohttp.ClientResponse:
+        backoff = Backoff(self._policy.seconds)
+        # a single try takes as long as the call's own timeouts allow
+        deadline = backoff.give_up_at if self._policy.seconds else None
+        refused_pause = limits.REFUSED_FIRST_SECONDS
         while True:
             try:
                 keys = await self._session.credentials.current(deadline)
-                response = await self._once(call, keys, deadline, read=read)
+                clock_offset = self._session.clock_offset
+                response = await self._once(call, keys, clock_offset, deadline, read=read)
                 if response.status < 300 and not (call.may_fail_late and b"<Error>" in await response.read()):
                     return response
-                problem: AwsRefused | AwsUnavailable = await self._examine(call, response, keys)
+                problem: AwsRefused | AwsUnavailable = await self._examine(call, response, keys, clock_offset)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 problem = AwsUnavailable(call.operation, _describe(error, self._base))
             except CredentialsError as error:
                 problem = AwsUnavailable(call.operation, str(error))
             if isinstance(problem, AwsRefused):
-                raise problem
-            wait = delay_seconds(failures)
-            failures += 1
-            if give_up is not None and loop.time() + wait >= give_up:
-                raise problem
-            log.info("retrying a call to AWS", extra={"reason": str(problem), "failures": failures})
-            await asyncio.sleep(wait)
+                if not self._is_tried_again(call, problem):
+                    raise problem
+                facts = {"reason": str(problem), "seconds": refused_pause}
+                log.error("AWS refuses a call; it is tried again", extra=facts)
+                await asyncio.sleep(refused_pause)
+                refused_pause = min(2 * refused_pause, limits.RETRY_LONGEST_SECONDS)
+            else:
+                await backoff.pause(problem)
+                log.info("retrying a call to AWS", extra={"reason": str(problem), "failures": backoff.failures})
 
-    async def _once(self, call: Call, keys: Keys, deadline: float | None, *, read: bool) -> aiohttp.ClientResponse:
+    def _is_tried_again(self, call: Call, refusal: AwsRefused) -> bool:
+        is_answer = isinstance(refusal, ObjectMissing | ObjectExists) or refusal.code in call.final_codes
+        return self._policy.refusals and not is_answer and not call.is_optional
+
+    async def _once(
+        self, call: Call, keys: Keys, clock_offset: float, deadline: float | None, *, read: bool
+    ) -> aiohttp.ClientResponse:
         async with asyncio.timeout_at(deadline):  # not aiohttp's total timeout: that one goes on in the body
-            response = await self._request(call, keys)
+            response = await self._request(call, keys, clock_offset)
             if read or response.status >= 300:
                 try:
                     await response.read()
@@ -170,7 +158,7 @@ class Service:
                     raise
         return response
 
-    async def _request(self, call: Call, keys: Keys) -> aiohttp.ClientResponse:
+    async def _request(self, call: Call, keys: Keys, clock_offset: float) -> aiohttp.ClientResponse:
         session = self._session
         path = self._base_path + call.path
         headers = self._signer.sign(
@@ -180,22 +168,24 @@ class Service:
             {"host": self._host, **(call.headers or {})},
             call.body,
             keys,
-            time.time() + session.clock_offset,
+            time.time() + clock_offset,
         )
         url = f"{self._origin}{path}?{call.query}" if call.query else self._origin + path
         return await session.http.request(
             call.method,
             URL(url, encoded=True),
             headers=headers,
-            data=call.body if len(call.body) <= _WRITTEN_AT_ONCE else _InPieces(call.body),
+            data=call.body if len(call.body) <= limits.WRITTEN_AT_ONCE_BYTES else BodyInPieces(call.body),
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=call.read_seconds),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=limits.AWS_CONNECT_SECONDS, sock_read=call.read_seconds
+            ),
             proxy=self._proxy.url if self._proxy else None,
             proxy_headers=self._proxy.headers if self._proxy else None,
         )
 
     async def _examine(
-        self, call: Call, response: aiohttp.ClientResponse, keys: Keys
+        self, call: Call, response: aiohttp.ClientResponse, keys: Keys, clock_offset: float
     ) -> AwsRefused | AwsUnavailable:
         code, message = _error_of(await response.read())
         if call.method == "HEAD":
@@ -205,19 +195,19 @@ class Service:
         match decide(response.status, code):
             case Retry.NEW_CREDENTIALS:
                 self._session.credentials.expired(keys)
-            case Retry.NEW_CLOCK if not self._mend_clock(response.headers.get("Date")):
+            case Retry.NEW_CLOCK if not self._mend_clock(response.headers.get("Date"), clock_offset):
                 return _refusal(call, response.status, code, message)
             case Retry.NEVER:
                 return _refusal(call, response.status, code, message)
         return AwsUnavailable(call.operation, f"{code or 'no error code'} (HTTP {response.status}): {message}")
 
-    def _mend_clock(self, date: str | None) -> bool:
-        """Take the server's time for ours; False when it is no news: the refusal has another reason."""
+    def _mend_clock(self, date: str | None, signed_with: float) -> bool:
+        """Take the server's time for ours; False when the call was signed with it: the reason is another one."""
         try:
             offset = email.utils.parsedate_to_datetime(date or "").timestamp() - time.time()
         except ValueError:
             return False
-        if abs(offset - self._session.clock_offset) < _SKEW_WORTH_MENDING_SECONDS:
+        if abs(offset - signed_with) < limits.CLOCK_SKEW_SECONDS:
             return False
         log.warning("this machine's clock differs from that of AWS", extra={"seconds": round(offset)})
         self._session.clock_offset = offset

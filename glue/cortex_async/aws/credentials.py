@@ -7,16 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_async import limits
 from cortex_async.aws.signing import Keys
 from cortex_async.errors import CredentialsError
 
-_PAUSE_SECONDS = 10.0  # between refreshes while the keys are valid: botocore begins 15 minutes before they expire
-_PAUSE_WITHOUT_KEYS_SECONDS = 1.0  # between failures while callers wait: they must not flood STS with retries
-
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """Keys that do not change any more, and until when they are valid (seconds since the epoch)."""
+class _FrozenKeys:
+    """One set of keys, and until when it is valid (seconds since the epoch)."""
 
     keys: Keys
     expires_at: float
@@ -32,7 +30,7 @@ class Credentials:
 
     def __init__(self) -> None:
         self._found: Any = None  # botocore's, which refreshes itself whenever it is asked: in the thread only
-        self._held: _Held | None = None
+        self._keys: _FrozenKeys | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._problem = ""  # why there are no keys
         self._failed_at = -math.inf  # when the last refresh brought nothing new, by the loop's clock
@@ -42,42 +40,42 @@ class Credentials:
 
         Raises CredentialsError when there are none, or not by `give_up` (by the loop's clock; None: no limit).
         """
-        held = self._valid()
-        if held is None:
+        frozen = self._valid()
+        if frozen is None:
             return await self._refreshed(give_up)
-        if held.refresh_needed():
-            self._begin_refresh(_PAUSE_SECONDS)
-        return held.keys
+        if frozen.refresh_needed():
+            self._begin_refresh(limits.CREDENTIALS_PAUSE_SECONDS)
+        return frozen.keys
 
     def expired(self, keys: Keys) -> None:
         """Say that AWS called `keys` expired: unless there are newer ones, the next call looks them up anew."""
-        if self._held is not None and self._held.keys is keys:
-            self._found = self._held = None
+        if self._keys is not None and self._keys.keys is keys:
+            self._found = self._keys = None
 
-    def _valid(self) -> _Held | None:
-        held = self._held
-        return held if held is not None and time.time() < held.expires_at else None
+    def _valid(self) -> _FrozenKeys | None:
+        frozen = self._keys
+        return frozen if frozen is not None and time.time() < frozen.expires_at else None
 
     def _begin_refresh(self, pause: float) -> None:
         if self._refreshing is None and asyncio.get_running_loop().time() >= self._failed_at + pause:
             self._refreshing = asyncio.create_task(self._refresh())
 
     async def _refreshed(self, give_up: float | None) -> Keys:
-        self._begin_refresh(_PAUSE_WITHOUT_KEYS_SECONDS if self._problem else 0)
+        self._begin_refresh(limits.NO_CREDENTIALS_PAUSE_SECONDS if self._problem else 0)
         if self._refreshing is not None:
             left = None if give_up is None else max(0.0, give_up - asyncio.get_running_loop().time())
             await asyncio.wait((self._refreshing,), timeout=left)  # unlike wait_for, it leaves the task alone
-        held = self._valid()
-        if held is None:
+        frozen = self._valid()
+        if frozen is None:
             raise CredentialsError(self._problem or "cannot refresh the AWS credentials: no answer in time")
-        return held.keys
+        return frozen.keys
 
     async def _refresh(self) -> None:
         has_failed = True
         try:
-            self._found, held = await asyncio.to_thread(_load, self._found)
-            self._held, self._problem = held, ""
-            has_failed = held.refresh_needed()  # botocore keeps quiet as long as the old keys are valid
+            self._found, frozen = await asyncio.to_thread(_load, self._found)
+            self._keys, self._problem = frozen, ""
+            has_failed = frozen.refresh_needed()  # botocore keeps quiet as long as the old keys are valid
         except CredentialsError as error:
             self._problem = str(error)
         finally:
@@ -89,7 +87,7 @@ def _never() -> bool:
     return False
 
 
-def _load(found: Any) -> tuple[Any, _Held]:
+def _load(found: Any) -> tuple[Any, _FrozenKeys]:
     import botocore.session  # noqa: PLC0415 - a third of the start-up time, so only in the commands that sign
 
     try:
@@ -105,4 +103,4 @@ def _load(found: Any) -> tuple[Any, _Held]:
             "no AWS credentials found: give the service account a role (serviceAccount.annotations), "
             "or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
-    return found, _Held(keys, expires_at, getattr(found, "refresh_needed", _never))
+    return found, _FrozenKeys(keys, expires_at, getattr(found, "refresh_needed", _never))

@@ -1,7 +1,6 @@
 """What to do with an answer that is not a success: a pure decision, after AWS's "standard" retry mode."""
 
 import enum
-import random
 
 _THROTTLED = frozenset(
     "Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException "
@@ -18,9 +17,6 @@ _SKEWED = frozenset(
     "RequestTimeTooSkewed RequestExpired RequestInTheFuture InvalidSignatureException "
     "SignatureDoesNotMatch".split()
 )
-
-_FIRST_DELAY_SECONDS = 0.05
-_LONGEST_DELAY_SECONDS = 20.0  # the same bound as in AWS's standard mode
 
 
 class Retry(enum.Enum):
@@ -43,9 +39,3 @@ def decide(status: int, code: str) -> Retry:
     if status == 404 and not code:  # of an ingress or a mesh that does not find AWS
         return Retry.AFTER_DELAY
     return Retry.NEVER
-
-
-def delay_seconds(failures: int) -> float:
-    """How long to wait after that many failures in a row: exponential, with full jitter, at most 20 s."""
-    bound = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** min(failures, 30))
-    return random.uniform(0, bound)

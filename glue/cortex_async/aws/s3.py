@@ -1,5 +1,6 @@
 """The S3 operations the project needs, as plain REST (Amazon S3 API reference, 2006-03-01)."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,61 +9,53 @@ from xml.sax.saxutils import escape
 
 import aiohttp
 
-from cortex_async.aws.client import Answer, AwsSession, Body, Call, Service
+from cortex_async import limits
+from cortex_async.aws.client import Answer, AwsSession, Call, Service
 from cortex_async.aws.endpoints import aws_endpoint
-from cortex_async.errors import AwsError, AwsRefused, AwsUnavailable, CortexError, ObjectMissing
+from cortex_async.backoff import RetryPolicy
+from cortex_async.errors import AwsError, AwsRefused, AwsUnavailable, ObjectMissing, ObjectTooLarge, UploadLost
 
-PART_BYTES = 5 * 1024 * 1024  # the smallest that S3 takes for a part that is not the last
-MAX_PARTS = 10_000  # S3's limit too; the maximum of gateway.maxPayloadMiB follows from both
 META = "x-amz-meta-"
 _LOST = frozenset({"NoSuchUpload", "InvalidPart", "ConditionalRequestConflict"})
 
 
-class UploadLost(AwsUnavailable):
-    """S3 has given up an upload under way: all of it has to be sent anew."""
-
-
-class ObjectTooLarge(CortexError):
-    """An object has more bytes than its upload can hold."""
-
-
 class S3:
-    """One bucket. `patience` is in seconds, as in `Service.send`; keys are plain text, quoted here."""
+    """One bucket, each call tried as `policy` says; keys are plain text, quoted here."""
 
-    def __init__(self, session: AwsSession, bucket: str) -> None:
+    def __init__(self, session: AwsSession, bucket: str, policy: RetryPolicy) -> None:
         region = session.config.region
         base = session.endpoint("s3")
         if base is not None or "." in bucket:  # a dot would not match the certificate's wildcard
-            self._service = Service(session, "s3", base or aws_endpoint("s3", region))
+            self._service = Service(session, "s3", base or aws_endpoint("s3", region), policy)
             self._root = f"/{bucket}/"
         else:
             endpoint = aws_endpoint("s3", region)
-            self._service = Service(session, "s3", endpoint.replace("://", f"://{bucket}."))
+            self._service = Service(session, "s3", endpoint.replace("://", f"://{bucket}."), policy)
             self._root = "/"
 
     async def put(
-        self, key: str, body: Body, headers: Mapping[str, str], patience: float | None, *, once: bool = False
+        self, key: str, body: bytes | memoryview, headers: Mapping[str, str], *, once: bool = False
     ) -> None:
         """PutObject; with `once` raises ObjectExists when the key is taken."""
         extra = {"if-none-match": "*"} if once else {}
-        await self.send("PutObject", "PUT", key, {**headers, **extra}, body, patience)
+        await self.send("PutObject", "PUT", key, {**headers, **extra}, body)
 
-    async def open(self, key: str, patience: float | None, start: int = 0) -> aiohttp.ClientResponse:
+    async def open(self, key: str, start: int = 0) -> aiohttp.ClientResponse:
         """GetObject from byte `start` on, its body unread, for `async with`; raises ObjectMissing."""
         headers = {"range": f"bytes={start}-"} if start else {}
-        return await self._service.open(Call("GetObject", "GET", self._path(key), "", headers), patience)
+        return await self._service.open(Call("GetObject", "GET", self._path(key), "", headers))
 
-    async def head(self, key: str, patience: float | None) -> Mapping[str, str]:
+    async def head(self, key: str) -> Mapping[str, str]:
         """HeadObject: the object's headers; raises ObjectMissing."""
-        return (await self.send("HeadObject", "HEAD", key, {}, b"", patience)).headers
+        return (await self.send("HeadObject", "HEAD", key, {}, b"")).headers
 
-    async def delete(self, key: str, patience: float | None) -> None:
+    async def delete(self, key: str) -> None:
         """DeleteObject; a key that is not there is no error."""
-        await self.send("DeleteObject", "DELETE", key, {}, b"", patience)
+        await self.send("DeleteObject", "DELETE", key, {}, b"", is_optional=True)
 
-    async def begin_upload(self, key: str, headers: Mapping[str, str], patience: float | None) -> "Upload":
+    async def begin_upload(self, key: str, headers: Mapping[str, str]) -> "Upload":
         """CreateMultipartUpload."""
-        answer = await self.send("CreateMultipartUpload", "POST", key, headers, b"", patience, "uploads=")
+        answer = await self.send("CreateMultipartUpload", "POST", key, headers, b"", "uploads=")
         found = re.search(rb"<UploadId>([^<]+)</UploadId>", answer.body)
         if found is None:
             raise AwsUnavailable("CreateMultipartUpload", "the answer holds no upload id")
@@ -74,15 +67,27 @@ class S3:
         method: str,
         key: str,
         headers: Mapping[str, str],
-        body: Body,
-        patience: float | None,
+        body: bytes | memoryview,
         query: str = "",
         *,
         may_fail_late: bool = False,
+        final_codes: frozenset[str] = frozenset(),
+        is_optional: bool = False,
     ) -> Answer:
-        """Send one call about `key`; `query` is percent-encoded and sorted."""
-        call = Call(operation, method, self._path(key), query, headers, body, may_fail_late=may_fail_late)
-        return await self._service.send(call, patience)
+        """Send one call about `key`; `query` is percent-encoded and sorted, the options are those of `Call`."""
+        return await self._service.send(
+            Call(
+                operation,
+                method,
+                self._path(key),
+                query,
+                headers,
+                body,
+                may_fail_late=may_fail_late,
+                final_codes=final_codes,
+                is_optional=is_optional,
+            )
+        )
 
     def _path(self, key: str) -> str:
         return self._root + quote(key, safe="/-_.~")
@@ -97,20 +102,22 @@ class Upload:
         self._id = quote(upload_id, safe="-_.~")
         self._etags: list[str] = []
 
-    async def add(self, part: Body, patience: float | None) -> None:
+    async def add(self, part: bytes | memoryview) -> None:
         """UploadPart; raises UploadLost, and ObjectTooLarge after the last that S3 takes."""
-        if len(self._etags) == MAX_PARTS:
-            raise ObjectTooLarge(f"the object is larger than {MAX_PARTS} parts of {PART_BYTES} bytes, S3's limit")
+        if len(self._etags) == limits.S3_PARTS:
+            raise ObjectTooLarge(
+                f"the object is larger than {limits.S3_PARTS} parts of {limits.S3_PART_BYTES} bytes, S3's limit"
+            )
         query = f"partNumber={len(self._etags) + 1}&uploadId={self._id}"
         try:
-            answer = await self._bucket.send("UploadPart", "PUT", self._key, {}, part, patience, query)
+            answer = await self._bucket.send("UploadPart", "PUT", self._key, {}, part, query, final_codes=_LOST)
         except AwsRefused as error:
-            if error.code != "NoSuchUpload":
+            if error.code not in _LOST:
                 raise
             raise UploadLost("UploadPart", str(error)) from error
         self._etags.append(answer.headers["ETag"])
 
-    async def complete(self, patience: float | None, *, once: bool = False) -> None:
+    async def complete(self, *, once: bool = False) -> None:
         """CompleteMultipartUpload; raises UploadLost, and with `once` ObjectExists when the key is taken."""
         parts = "".join(
             f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
@@ -122,18 +129,21 @@ class Upload:
         query = f"uploadId={self._id}"
         try:
             await self._bucket.send(
-                operation, "POST", self._key, headers, body, patience, query, may_fail_late=True
+                operation, "POST", self._key, headers, body, query, may_fail_late=True, final_codes=_LOST
             )
         except AwsRefused as error:
             if error.code not in _LOST:
                 raise
             try:
-                await self._bucket.head(self._key, patience)  # an earlier try succeeded, only its answer was lost
+                await self._bucket.head(self._key)  # an earlier try succeeded, only its answer was lost
             except ObjectMissing:
                 raise UploadLost(operation, str(error)) from error
 
-    async def abort(self, patience: float | None) -> None:
+    async def abort(self) -> None:
         """AbortMultipartUpload; the bucket's lifecycle rule removes what this cannot."""
-        with suppress(AwsError):
-            query = f"uploadId={self._id}"
-            await self._bucket.send("AbortMultipartUpload", "DELETE", self._key, {}, b"", patience, query)
+        with suppress(AwsError, TimeoutError):
+            async with asyncio.timeout(limits.ABORT_SECONDS):
+                query = f"uploadId={self._id}"
+                await self._bucket.send(
+                    "AbortMultipartUpload", "DELETE", self._key, {}, b"", query, is_optional=True
+                )

@@ -5,15 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_async import limits
 from cortex_async.aws.client import AwsSession, Call, Service
 from cortex_async.aws.endpoints import aws_endpoint
+from cortex_async.backoff import SINGLE_TRY
 from cortex_async.errors import AwsUnavailable
-
-MAX_BATCH_ENTRIES = 10
-MAX_BATCH_BYTES = 1_048_576  # of all message bodies of one SendMessageBatch together
-LONG_POLL_SECONDS = 20  # the longest that SQS offers
-_READ_SECONDS = 10.0  # SQS answers in milliseconds; other batches wait behind a connection that is silent
-MAX_VISIBILITY_SECONDS = 43_200  # 12 hours, counted from the receive
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +32,15 @@ class EntryFailure:
 
 
 class Sqs:
-    """SQS of one region. `patience` is in seconds, as in `Service.send`."""
+    """SQS of one region. Each call is a single try: batches are retried entry by entry (queue/batching.py)."""
 
     def __init__(self, session: AwsSession) -> None:
         region = session.config.region
-        self._service = Service(session, "sqs", session.endpoint("sqs") or aws_endpoint("sqs", region))
+        self._service = Service(session, "sqs", session.endpoint("sqs") or aws_endpoint("sqs", region), SINGLE_TRY)
 
-    async def queue_url(self, name: str, patience: float | None) -> str:
+    async def queue_url(self, name: str) -> str:
         """Return the URL of the queue called `name`; raises AwsRefused (code QueueDoesNotExist)."""
-        found = await self._call("GetQueueUrl", {"QueueName": name}, patience)
+        found = await self._call("GetQueueUrl", {"QueueName": name})
         return str(found["QueueUrl"])
 
     async def receive(
@@ -62,8 +58,7 @@ class Sqs:
                 "AttributeNames": ["ApproximateReceiveCount"],
                 "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
             },
-            patience=0,
-            read_seconds=wait_seconds + 10,
+            read_seconds=wait_seconds + limits.RECEIVE_READ_SECONDS,
         )
         return [
             Received(
@@ -75,31 +70,27 @@ class Sqs:
             for message in found.get("Messages") or ()
         ]
 
-    async def send_batch(
-        self, queue_url: str, entries: Sequence[dict[str, Any]], patience: float | None
-    ) -> list[EntryFailure | None]:
+    async def send_batch(self, queue_url: str, entries: Sequence[dict[str, Any]]) -> list[EntryFailure | None]:
         """SendMessageBatch; the answer has one item an entry, None for a success."""
-        return await self._batch("SendMessageBatch", queue_url, entries, patience)
+        return await self._batch("SendMessageBatch", queue_url, entries)
 
-    async def delete_batch(
-        self, queue_url: str, receipt_handles: Sequence[str], patience: float | None
-    ) -> list[EntryFailure | None]:
+    async def delete_batch(self, queue_url: str, receipt_handles: Sequence[str]) -> list[EntryFailure | None]:
         """DeleteMessageBatch; the answer has one item a receipt handle, None for a success."""
         entries = [{"ReceiptHandle": handle} for handle in receipt_handles]
-        return await self._batch("DeleteMessageBatch", queue_url, entries, patience)
+        return await self._batch("DeleteMessageBatch", queue_url, entries)
 
     async def change_visibility_batch(
-        self, queue_url: str, changes: Sequence[tuple[str, int]], patience: float | None
+        self, queue_url: str, changes: Sequence[tuple[str, int]]
     ) -> list[EntryFailure | None]:
         """ChangeMessageVisibilityBatch of (receipt handle, seconds from now); one item a change."""
         entries = [{"ReceiptHandle": handle, "VisibilityTimeout": seconds} for handle, seconds in changes]
-        return await self._batch("ChangeMessageVisibilityBatch", queue_url, entries, patience)
+        return await self._batch("ChangeMessageVisibilityBatch", queue_url, entries)
 
     async def _batch(
-        self, operation: str, queue_url: str, entries: Sequence[dict[str, Any]], patience: float | None
+        self, operation: str, queue_url: str, entries: Sequence[dict[str, Any]]
     ) -> list[EntryFailure | None]:
         numbered = [{"Id": str(index), **entry} for index, entry in enumerate(entries)]
-        found = await self._call(operation, {"QueueUrl": queue_url, "Entries": numbered}, patience)
+        found = await self._call(operation, {"QueueUrl": queue_url, "Entries": numbered})
         unheard = EntryFailure("NoAnswer", "the reply does not mention this entry", sender_fault=False)
         results: list[EntryFailure | None] = [unheard] * len(numbered)
         for entry in found.get("Successful") or ():
@@ -111,7 +102,7 @@ class Sqs:
         return results
 
     async def _call(
-        self, operation: str, document: dict[str, Any], patience: float | None, read_seconds: float = _READ_SECONDS
+        self, operation: str, document: dict[str, Any], read_seconds: float = limits.SQS_READ_SECONDS
     ) -> dict[str, Any]:
         call = Call(
             operation,
@@ -121,7 +112,7 @@ class Sqs:
             body=json.dumps(document, ensure_ascii=False).encode(),
             read_seconds=read_seconds,
         )
-        answer = await self._service.send(call, patience)
+        answer = await self._service.send(call)
         try:
             found: dict[str, Any] = json.loads(answer.body or b"{}")
         except ValueError as error:

@@ -4,9 +4,8 @@ import asyncio
 
 from aiohttp import web
 
-from cortex_async.dispatcher.probes import Readiness
-
-_DRAIN_BEGINS_WITHIN_SECONDS = 2.0
+from cortex_async import limits
+from cortex_async.dispatcher.readiness import Readiness
 
 
 class Admin:
@@ -46,7 +45,7 @@ class Admin:
         one container is being restarted, and there is nothing to wait for.
         """
         try:
-            await asyncio.wait_for(self.draining.wait(), _DRAIN_BEGINS_WITHIN_SECONDS)
+            await asyncio.wait_for(self.draining.wait(), limits.DRAIN_BEGINS_SECONDS)
         except TimeoutError:
             return web.json_response({"drained": False, "reason": "the pod is not shutting down"})
         await self.drained.wait()

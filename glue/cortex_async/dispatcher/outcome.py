@@ -7,8 +7,8 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-LONGEST_BODY_EXCERPT = 4096  # bytes of an error response that a failed result quotes
-LONGEST_RETRY_SECONDS = 900
+from cortex_async import limits
+
 _RETRIED = frozenset({408, 425, 429, 502, 503, 504})
 
 
@@ -75,18 +75,9 @@ class Attempts:
         return self.current >= self.maximum
 
 
-def receive_limit(max_attempts: int) -> int:
-    """How often a message may be received before it is given up, however few attempts began.
-
-    Receives outnumber attempts: some never arrive (a lost answer, a dispatcher killed while its receive was open),
-    and some are given back on shutdown.
-    """
-    return 2 * max_attempts + 5
-
-
 def on_receive(attempts: Attempts, receive_count: int) -> Decision | None:
     """Decide about a message before anything is sent; None: go on."""
-    if attempts.current <= attempts.maximum and receive_count <= receive_limit(attempts.maximum):
+    if attempts.current <= attempts.maximum and receive_count <= limits.receive_limit(attempts.maximum):
         return None
     message = (
         f"the request was attempted {attempts.current - 1} times and never answered: "
@@ -157,8 +148,8 @@ def retry_delay(attempts: Attempts, retry_after: str | None, now: float | None =
     """Seconds until the next attempt: what Retry-After asks for, at most 15 min, else 1, 2, 4, … 60."""
     asked = _parse_retry_after(retry_after, time.time() if now is None else now)
     if asked is not None:
-        return max(0, min(asked, LONGEST_RETRY_SECONDS))
-    return int(min(60, 2 ** (attempts.current - 1)))
+        return max(0, min(asked, limits.RETRY_AFTER_MOST_SECONDS))
+    return int(min(limits.RETRY_DELAY_MOST_SECONDS, 2 ** (attempts.current - 1)))
 
 
 def _parse_retry_after(value: str | None, now: float) -> int | None:

@@ -1,99 +1,89 @@
-"""Keeps the web server busy: receives as many messages as there are free slots, and never waits for nothing."""
+"""Receives as many messages as the container has free slots, while the pod is ready."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 
-from cortex_async.aws.retry import delay_seconds
-from cortex_async.aws.sqs import MAX_BATCH_ENTRIES, Received
-from cortex_async.dispatcher.hand import Hand
-from cortex_async.dispatcher.probes import Readiness
+from cortex_async import limits
+from cortex_async.backoff import delay_seconds
+from cortex_async.dispatcher.in_flight import InFlight
+from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.errors import AwsError
-from cortex_async.queue.queue import Queue
+from cortex_async.queue.protocol import Queue, Received
 
 log = logging.getLogger(__name__)
 
-_RECEIVES_AT_ONCE = 4
-_STORING_AT_MOST = 20  # answered requests whose results are not stored yet, beside those in the container
-
 
 class Receiver:
-    """Receives while the pod is ready, and hands each message to `deliver`."""
+    """Keeps receives open, and yields what they bring."""
 
-    def __init__(
-        self,
-        queue: Queue,
-        hand: Hand,
-        readiness: Readiness,
-        max_concurrency: int,
-        wait_seconds: int,
-        deliver: Callable[[Received], None],
-    ) -> None:
+    def __init__(self, queue: Queue, in_flight: InFlight, readiness: Readiness, wait_seconds: int) -> None:
         self._queue = queue
-        self._hand = hand
+        self._in_flight = in_flight
         self._readiness = readiness
-        self._max_concurrency = max_concurrency
         self._wait_seconds = wait_seconds
-        self._deliver = deliver
-        self._changed = asyncio.Event()
-        self._open: dict[asyncio.Task[None], int] = {}
+        self._open: dict[asyncio.Task[list[Received]], int] = {}
         self._queue_is_full = False
         self._failures = 0
+        self._paused_until = 0.0  # by the loop's clock
 
-    def slot_freed(self) -> None:
-        """Say that a request has left the container, or the hand."""
-        self._changed.set()
-
-    async def run(self) -> None:
-        """Receive until cancelled; receives that are open then go on, see `finish`."""
+    async def messages(self) -> AsyncIterator[Received]:
+        """Receive for ever. When the iteration ends, open receives go on: see `remaining`."""
+        changed = self._in_flight.changed
         while True:
-            await self._readiness.wait()
-            self._changed.clear()
-            if self._failures:
-                await asyncio.sleep(delay_seconds(self._failures))
-            self._start_receives()
-            await self._changed.wait()
+            if not self._open:
+                await self._readiness.wait()
+            changed.clear()
+            if self._readiness.is_ready:
+                self._start_receives()
+            await changed.wait()
+            for task in [each for each in self._open if each.done()]:
+                for message in self._result(task):
+                    yield message
 
-    async def finish(self) -> None:
-        """Wait for the receives that are open, as SQS may have hidden messages for them; cancelled, cut them."""
-        try:
-            while self._open:
-                await asyncio.wait(self._open)
-        finally:
-            for task in self._open:
-                task.cancel()
+    async def remaining(self) -> AsyncIterator[Received]:
+        """Yield what open receives still bring: SQS may have hidden messages for them."""
+        while self._open:
+            await asyncio.wait(self._open, return_when=asyncio.FIRST_COMPLETED)
+            for task in [each for each in self._open if each.done()]:
+                for message in self._result(task):
+                    yield message
+
+    def close(self) -> None:
+        """Cut the receives that are still open."""
+        for task in self._open:
+            task.cancel()
 
     def _start_receives(self) -> None:
         """Open a receive if none is open; more only while full batches come in and fit."""
+        if asyncio.get_running_loop().time() < self._paused_until:
+            return
         while True:
-            count = min(self._free_slots(), MAX_BATCH_ENTRIES)
-            more = self._queue_is_full and count == MAX_BATCH_ENTRIES and len(self._open) < _RECEIVES_AT_ONCE
-            if count < 1 or (self._open and not more):
+            free = self._in_flight.free_slots - sum(self._open.values())
+            count = min(free, limits.SQS_BATCH_ENTRIES)
+            more = self._queue_is_full and count == limits.SQS_BATCH_ENTRIES
+            if count < 1 or (self._open and not (more and len(self._open) < limits.RECEIVES_AT_ONCE)):
                 return
-            task = asyncio.create_task(self._receive(count))
+            task = asyncio.create_task(self._queue.receive(count, self._wait_seconds))
             self._open[task] = count
-            task.add_done_callback(self._ended)
+            task.add_done_callback(lambda _: self._in_flight.changed.set())
 
-    def _free_slots(self) -> int:
-        in_container = self._hand.in_container
-        storing = len(self._hand) - in_container
-        if storing >= max(_STORING_AT_MOST, self._max_concurrency):
-            return 0
-        return self._max_concurrency - in_container - sum(self._open.values())
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._open[task]
-        self._changed.set()
-
-    async def _receive(self, count: int) -> None:
+    def _result(self, task: asyncio.Task[list[Received]]) -> list[Received]:
+        count = self._open.pop(task)
         try:
-            messages = await self._queue.receive(count, self._wait_seconds)
+            messages = task.result()
         except Exception as error:  # what is no AwsError is a defect, which must not end the receiving
             self._failures += 1
+            self._pause(delay_seconds(self._failures))
             facts = {"reason": str(error), "failures": self._failures}
             log.warning("could not receive", extra=facts, exc_info=not isinstance(error, AwsError))
-            return
+            return []
         self._failures = 0
         self._queue_is_full = len(messages) == count
-        for message in messages:
-            self._deliver(message)
+        return messages
+
+    def _pause(self, seconds: float) -> None:
+        """Open no receive for a while, but go on with what others bring."""
+        loop = asyncio.get_running_loop()
+        self._paused_until = loop.time() + seconds
+        loop.call_at(self._paused_until, self._in_flight.changed.set)

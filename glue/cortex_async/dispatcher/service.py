@@ -5,20 +5,19 @@ import logging
 from contextlib import AsyncExitStack
 from typing import Any
 
+from cortex_async import limits
 from cortex_async.aws.client import AwsSession
-from cortex_async.aws.s3 import S3
+from cortex_async.backoff import PERSISTENT
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.admin import Admin
-from cortex_async.dispatcher.feeder import Feeder
-from cortex_async.dispatcher.probes import Readiness
-from cortex_async.dispatcher.target import Target
+from cortex_async.dispatcher.container import Container
+from cortex_async.dispatcher.dispatcher import Dispatcher
+from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.http.server import listening, started, stop_signal
-from cortex_async.queue.queue import Queue, keep_finding
-from cortex_async.storage.store import Store
+from cortex_async.queue.sqs_queue import SqsQueue
+from cortex_async.storage.s3_store import S3Store
 
 log = logging.getLogger(__name__)
-
-_EXIT_SECONDS = 1.0  # of the grace period: for closing connections and ending the process
 
 
 async def serve(config: ApiConfig) -> None:
@@ -26,9 +25,9 @@ async def serve(config: ApiConfig) -> None:
     stop = stop_signal()
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(AwsSession(config.aws))
-        target = Target(config.pod.port)
-        stack.push_async_callback(target.close)
-        readiness = Readiness(config.probes, target.http)
+        container = Container(config.pod.port)
+        stack.push_async_callback(container.close)
+        readiness = Readiness(config.probes, container.http)
         admin = Admin(readiness)
         await stack.enter_async_context(listening(admin.application(), config.dispatcher.admin_port))
         background: set[asyncio.Task[Any]] = {
@@ -36,29 +35,28 @@ async def serve(config: ApiConfig) -> None:
             asyncio.create_task(stop.wait()),
         }
         stack.push_async_callback(_end, background)
-        finding = asyncio.create_task(_find(session, config))
+        finding = asyncio.create_task(_open_queues(session, config))
         if not await _first_of(finding, background):
             await _end({finding})
             return
         queue, dead_letters = finding.result()
-        store = Store(S3(session, config.storage.bucket), config.storage.prefix, config.name)
-        feeder = Feeder(config, queue, dead_letters, store, target, readiness)
+        store = S3Store.open(session, config, PERSISTENT)
+        dispatcher = Dispatcher(config, queue, dead_letters, store, container, readiness)
         admin.connected = True
         started()
-        heartbeat = asyncio.create_task(feeder.heartbeat())
+        heartbeat = asyncio.create_task(dispatcher.heartbeat())
         background.add(heartbeat)
-        feeding = asyncio.create_task(feeder.run())
-        await _first_of(feeding, background)
+        receiving = asyncio.create_task(dispatcher.run())
+        await _first_of(receiving, background)
         admin.draining.set()
-        await _end({feeding})
-        await feeder.drain(config.pod.termination_grace_period_seconds - _EXIT_SECONDS)
+        await _end({receiving})
+        await dispatcher.drain(config.pod.termination_grace_period_seconds - limits.EXIT_SECONDS)
         admin.drained.set()
 
 
-async def _find(session: AwsSession, config: ApiConfig) -> tuple[Queue, Queue]:
+async def _open_queues(session: AwsSession, config: ApiConfig) -> tuple[SqsQueue, SqsQueue]:
     return await asyncio.gather(
-        keep_finding(lambda: Queue.find(session, config, 5.0)),
-        keep_finding(lambda: Queue.find_dead_letters(session, config, 5.0)),
+        SqsQueue.open(session, config, PERSISTENT), SqsQueue.open_dead_letters(session, config, PERSISTENT)
     )
 
 

@@ -8,9 +8,9 @@ from cortex_async.gateway.errors import Rejected, as_json
 from cortex_async.gateway.result import Results
 from cortex_async.gateway.submit import Submission
 from cortex_async.http.connection import error_document
-from cortex_async.queue.queue import Queue
+from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
-from cortex_async.storage.store import Store
+from cortex_async.storage.protocol import Store
 
 
 class Gateway:

@@ -3,14 +3,14 @@
 import argparse
 import asyncio
 
-from cortex_async import config, logs
+from cortex_async import config, limits, logs
 from cortex_async.aws.client import AwsSession
-from cortex_async.aws.s3 import S3
+from cortex_async.backoff import PATIENT
 from cortex_async.config import ApiConfig
 from cortex_async.gateway.app import Gateway
-from cortex_async.http.server import STALLED_SECONDS, listening, started, stop_signal
-from cortex_async.queue.queue import Queue, keep_finding
-from cortex_async.storage.store import Store
+from cortex_async.http.server import listening, started, stop_signal
+from cortex_async.queue.sqs_queue import SqsQueue
+from cortex_async.storage.s3_store import S3Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stall-timeout",
         type=float,
-        default=STALLED_SECONDS,
+        default=limits.STALLED_SECONDS,
         metavar="SECONDS",
         help="let a client go that owes a byte of its request, or takes none of its answer, for that long "
         "(default: %(default)s)",
@@ -44,11 +44,11 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) -> None:
     stop = stop_signal()
     async with AwsSession(api.aws) as session:
-        store = Store(S3(session, api.storage.bucket), api.storage.prefix, api.name)
+        store = S3Store.open(session, api, PATIENT)
         gateway = Gateway(api, store, stall_seconds)
         async with listening(gateway.application(), api.gateway.port, stall_seconds):
             stopping = asyncio.create_task(stop.wait())
-            finding = asyncio.create_task(keep_finding(lambda: Queue.find(session, api, 5.0)))
+            finding = asyncio.create_task(SqsQueue.open(session, api, PATIENT))
             await asyncio.wait({finding, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
                 finding.cancel()

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 from aiohttp import web
 
+from cortex_async import limits
 from cortex_async.errors import AwsRefused, AwsUnavailable, CortexError
 from cortex_async.http.connection import error_document
-from cortex_async.storage.store import DamagedResult
+from cortex_async.storage.protocol import DamagedResult
 
 log = logging.getLogger(__name__)
 
-_AGAIN = {"Retry-After": "5"}  # seconds
+_AGAIN = {"Retry-After": str(limits.RETRY_AFTER_SECONDS)}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

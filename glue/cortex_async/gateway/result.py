@@ -7,17 +7,15 @@ from contextlib import aclosing
 
 from aiohttp import web
 
+from cortex_async import limits
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError
 from cortex_async.gateway.errors import Rejected
-from cortex_async.gateway.submit import PATIENCE_SECONDS
 from cortex_async.request_id import RequestIds
-from cortex_async.storage.store import Ending, Status, Store
+from cortex_async.storage.protocol import ResultMetadata, Status, Store
 
 log = logging.getLogger(__name__)
 
-_SECONDS_A_DAY = 86_400
-_SENT_AT_ONCE = 65_536  # bytes; a larger result is passed on as it comes
 _JSON = "application/json"
 
 
@@ -27,7 +25,7 @@ class Results:
     def __init__(self, config: ApiConfig, ids: RequestIds, store: Store) -> None:
         self._ids = ids
         self._store = store
-        self._retention_seconds = config.storage.retention_days * _SECONDS_A_DAY
+        self._retention_seconds = config.storage.retention_days * limits.SECONDS_A_DAY
 
     async def answer(self, request: web.Request, request_id: str) -> web.StreamResponse:
         """Respond with the status, and the result or the error of a request that has ended.
@@ -36,24 +34,29 @@ class Results:
         """
         if self._ids.issued_at(request_id) is None:
             raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
-        found = await self._store.open_result(request_id, PATIENCE_SECONDS)
+        found = await self._store.open_result(request_id)
         if found is not None:
             return await self._pass_on(request, request_id, *found)
-        if await self._store.is_in_progress(request_id, PATIENCE_SECONDS):
+        if await self._store.is_in_progress(request_id):
             return _status(request_id, Status.IN_PROGRESS)
         if not self._ids.is_current(request_id, self._retention_seconds):
             raise Rejected(404, "expired", "the request is older than results are kept")
         return _status(request_id, Status.IN_QUEUE)
 
     async def _pass_on(
-        self, request: web.Request, request_id: str, ending: Ending, size: int, pieces: AsyncIterator[bytes]
+        self,
+        request: web.Request,
+        request_id: str,
+        metadata: ResultMetadata,
+        size: int,
+        pieces: AsyncIterator[bytes],
     ) -> web.StreamResponse:
         """Wrap the stored bytes, which are JSON, without reading or changing them."""
-        about = {"id": request_id, "status": ending.status.value, "timestamp": ending.finished.isoformat()}
-        name = "result" if ending.status is Status.COMPLETED else "error"
+        about = {"id": request_id, "status": metadata.status.value, "timestamp": metadata.finished.isoformat()}
+        name = "result" if metadata.status is Status.COMPLETED else "error"
         head = f'{json.dumps(about)[:-1]}, "{name}": '.encode()
         async with aclosing(pieces):  # type: ignore[type-var]
-            if size <= _SENT_AT_ONCE:
+            if size <= limits.PIECE_BYTES:
                 result = b"".join([piece async for piece in pieces])
                 return web.Response(body=b"%b%b}" % (head, result), content_type=_JSON)
             response = web.StreamResponse(headers={"Content-Type": _JSON})

@@ -7,21 +7,16 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from cortex_async.aws.sqs import MAX_BATCH_BYTES
+from cortex_async import limits
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError, AwsRefused
 from cortex_async.gateway.errors import Rejected
-from cortex_async.http.headers import kept
-from cortex_async.queue.message import Headers, Message
-from cortex_async.queue.queue import Queue
+from cortex_async.http.headers import Headers, kept
+from cortex_async.queue.message import Message
+from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
-from cortex_async.storage.parts import NoRoom
-from cortex_async.storage.store import Store
-
-PATIENCE_SECONDS = 10.0  # with S3 and SQS, before a client is told to come back
-_SLOWEST_BYTES_A_SECOND = 1024  # of a body, on average: a client that keeps to it holds a connection in vain
-_PIECE_BYTES = 65_536  # at a time; an upload that waits for its turn holds the inline limit and one more
-_MIB = 2**20
+from cortex_async.storage.memory_budget import NoMemory
+from cortex_async.storage.protocol import Store
 
 
 class Submission:
@@ -31,7 +26,7 @@ class Submission:
         self._ids = ids
         self._store = store
         self._inline_limit = config.queue.inline_limit_bytes
-        self._limit = config.gateway.max_payload_mib * _MIB
+        self._limit = config.gateway.max_payload_mib * limits.MIB
         self._sensitive = config.gateway.sensitive_headers == "forward"
         self._stall_seconds = stall_seconds
 
@@ -45,22 +40,22 @@ class Submission:
         query = request.rel_url.raw_query_string
         body = Message(request_id, headers, query, begun, len(begun)).encode() if complete else ""
         if complete and len(body.encode()) <= self._inline_limit:
-            await queue.send(request_id, body, PATIENCE_SECONDS)
+            await queue.send(request_id, body)
             return request_id
         reference = Message(request_id, headers, query, None, self._limit)
-        if len(reference.encode().encode()) > MAX_BATCH_BYTES:
+        if len(reference.encode().encode()) > limits.SQS_BATCH_BYTES:
             raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
-        payload = _chain(begun, pieces)
+        payload = _prepended(begun, pieces)
         del begun, body  # an upload may be long, and one of many
         try:
-            size = await self._store.put_payload(request_id, payload, PATIENCE_SECONDS)
-        except NoRoom as error:
+            size = await self._store.put_payload(request_id, payload, request.content_length)
+        except NoMemory as error:
             raise Rejected(503, "busy", f"{error}; nothing was accepted, try again") from error
         try:
-            await queue.send(request_id, dataclasses.replace(reference, size=size).encode(), PATIENCE_SECONDS)
+            await queue.send(request_id, dataclasses.replace(reference, size=size).encode())
         except AwsRefused:  # after AwsUnavailable the message may be on the queue, and needs its payload
             with suppress(AwsError):
-                await self._store.delete_payload(request_id, PATIENCE_SECONDS)
+                await self._store.delete_payload(request_id)
             raise
         return request_id
 
@@ -70,7 +65,7 @@ class Submission:
             raise self._too_large()
 
     def _too_large(self) -> Rejected:
-        message = f"the payload is over the limit of {self._limit // _MIB} MiB (gateway.maxPayloadMiB)"
+        message = f"the payload is over the limit of {self._limit // limits.MIB} MiB (gateway.maxPayloadMiB)"
         return Rejected(413, "payload_too_large", message)
 
     def _headers(self, request: web.Request) -> Headers:
@@ -87,14 +82,14 @@ class Submission:
         loop = asyncio.get_running_loop()
         began = loop.time()
         while True:
-            slowest = began + size / _SLOWEST_BYTES_A_SECOND
+            slowest = began + size / limits.SLOWEST_BYTES_A_SECOND
             try:
                 async with asyncio.timeout_at(min(slowest, loop.time()) + self._stall_seconds):
-                    piece = await request.content.read(_PIECE_BYTES)
+                    piece = await request.content.read(limits.PIECE_BYTES)
             except TimeoutError as error:
                 message = (
                     f"no byte of the body came for {self._stall_seconds:g} s, or all of it came slower than "
-                    f"{_SLOWEST_BYTES_A_SECOND} bytes a second"
+                    f"{limits.SLOWEST_BYTES_A_SECOND} bytes a second"
                 )
                 raise Rejected(408, "stalled", message) from error
             if not piece:
@@ -115,7 +110,7 @@ async def _up_to(pieces: AsyncIterator[bytes], limit: int) -> tuple[bytes, bool]
     return bytes(gathered), True
 
 
-async def _chain(begun: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _prepended(begun: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield begun
     del begun
     async for piece in pieces:

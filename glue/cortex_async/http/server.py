@@ -8,14 +8,9 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from cortex_async import limits
 from cortex_async.errors import CortexError
 from cortex_async.http.connection import Connection
-
-STALLED_SECONDS = 60.0
-# Between two requests: longer than load balancers keep a connection (60 s in ALB and nginx, 350 s in NLB, 600 s in
-# Google's), for one that is closed just when they use it costs a request.
-IDLE_SECONDS = 620.0
-_YOUNG_OBJECTS = 5_000  # that start a garbage collection; Python's 700 are the objects of a handful of requests
 
 
 class CannotListen(CortexError):
@@ -24,7 +19,7 @@ class CannotListen(CortexError):
 
 @asynccontextmanager
 async def listening(
-    app: web.Application, port: int, stall_seconds: float = STALLED_SECONDS
+    app: web.Application, port: int, stall_seconds: float = limits.STALLED_SECONDS
 ) -> AsyncIterator[web.AppRunner]:
     """Serve `app` on all interfaces; at the end open requests are finished first. Raises CannotListen.
 
@@ -37,7 +32,7 @@ async def listening(
 
     def connection() -> Connection:
         return Connection(
-            manager, stall_seconds, keepalive_timeout=IDLE_SECONDS, access_log=None, auto_decompress=False
+            manager, stall_seconds, keepalive_timeout=limits.IDLE_SECONDS, access_log=None, auto_decompress=False
         )
 
     try:
@@ -63,7 +58,7 @@ async def _listen(factory: Callable[[], Connection], port: int) -> asyncio.Serve
 def started() -> None:
     """Say that start-up is over: the garbage collector leaves alone what it made, and runs less often."""
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
+    gc.set_threshold(limits.YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
 def stop_signal() -> asyncio.Event:

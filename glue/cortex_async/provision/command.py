@@ -17,11 +17,9 @@ from typing import Any
 
 import botocore.exceptions
 
-from cortex_async import config, logs
+from cortex_async import config, limits, logs
 from cortex_async.aws.boto import client
-from cortex_async.aws.sqs import MAX_BATCH_BYTES
 from cortex_async.config import ApiConfig
-from cortex_async.dispatcher.outcome import receive_limit
 from cortex_async.errors import CortexError
 
 log = logging.getLogger(__name__)
@@ -29,11 +27,8 @@ log = logging.getLogger(__name__)
 # SQS itself moves a message only after so many more receives than the dispatcher's own limit, so that the
 # dispatcher sees it first and can leave a result.
 _RECEIVES_BEYOND_LIMIT = 5
-_SECONDS_A_DAY = 86_400
 _OWNER = "release"  # the tag that says whose a queue is
-_DEAD_LETTER_DAYS = 14  # the longest that SQS keeps a message
 _SMALLEST_TRANSITION = "TransitionDefaultMinimumObjectSize"  # beside the rules, and reset by a put without it
-_SMALLER_BYTES = 262_144  # the largest message a queue takes that was made before SQS took 1 MiB (August 2025)
 _TRIES = 15
 _PAUSE_SECONDS = 5.0  # a name can be used again 60 s after its queue was deleted
 
@@ -95,8 +90,12 @@ def _errors_told() -> Iterator[None]:
 
 def _provision_queues(api: ApiConfig, sqs: Any) -> None:
     tags = {"cortex.dev/api": "true", "cluster": api.cluster_name, "apiName": api.name, _OWNER: api.release}
-    size = {"MaximumMessageSize": str(MAX_BATCH_BYTES)} if api.queue.inline_limit_bytes > _SMALLER_BYTES else {}
-    dead_letters = {"MessageRetentionPeriod": str(_DEAD_LETTER_DAYS * _SECONDS_A_DAY), **size}
+    size = (
+        {"MaximumMessageSize": str(limits.SQS_BATCH_BYTES)}
+        if api.queue.inline_limit_bytes > limits.SQS_OLD_MESSAGE_BYTES
+        else {}
+    )
+    dead_letters = {"MessageRetentionPeriod": str(limits.SQS_RETENTION_DAYS * limits.SECONDS_A_DAY), **size}
     dead_letter_url = _ensure_queue(sqs, api.queue.dead_letter_name, dead_letters, tags)
     if api.queue.url:
         log.info("the queue is somebody else's, and left alone", extra={"queue": api.queue.url})
@@ -104,11 +103,11 @@ def _provision_queues(api: ApiConfig, sqs: Any) -> None:
     found = sqs.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])
     redrive = {
         "deadLetterTargetArn": found["Attributes"]["QueueArn"],
-        "maxReceiveCount": receive_limit(api.queue.max_attempts) + _RECEIVES_BEYOND_LIMIT,
+        "maxReceiveCount": limits.receive_limit(api.queue.max_attempts) + _RECEIVES_BEYOND_LIMIT,
     }
     attributes = {
         "VisibilityTimeout": str(api.queue.visibility_timeout_seconds),
-        "MessageRetentionPeriod": str(api.storage.retention_days * _SECONDS_A_DAY),
+        "MessageRetentionPeriod": str(api.storage.retention_days * limits.SECONDS_A_DAY),
         "RedrivePolicy": json.dumps(redrive),
         **size,
     }

@@ -5,17 +5,19 @@ over a second is no longer waited for: one that hangs must not hold up the other
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from cortex_async.aws.retry import delay_seconds
-from cortex_async.aws.sqs import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, EntryFailure
+from cortex_async import limits
+from cortex_async.aws.sqs import EntryFailure
+from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.errors import AwsRefused, AwsUnavailable
 
 Item = TypeVar("Item")
-_CALLS_AT_ONCE = 8  # only full batches go beside one that began less than so long ago:
-_PROMPT_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class Batcher(Generic[Item]):
@@ -25,51 +27,59 @@ class Batcher(Generic[Item]):
         self,
         operation: str,
         call: Callable[[Sequence[Item]], Awaitable[list[EntryFailure | None]]],
+        policy: RetryPolicy,
         size: Callable[[Item], int] = lambda _: 0,
     ) -> None:
         self._operation = operation
         self._call = call
+        self._policy = policy
         self._size = size
         self._waiting: deque[tuple[Item, asyncio.Future[EntryFailure | None]]] = deque()
         self._calls: set[asyncio.Task[None]] = set()
         self._prompt: dict[asyncio.Task[None], asyncio.TimerHandle] = {}  # those that may still be waited for
         self._scheduled = False
 
-    async def add(self, item: Item, patience: float | None) -> None:
+    async def add(self, item: Item) -> None:
         """Return once `item` was carried out, in one batch or another.
 
-        `patience` is in seconds (None: for ever, 0: a single try). Raises AwsRefused when the service refuses
-        the item, and AwsUnavailable when the patience ends first, be it in line or in the middle of a call.
+        Raises AwsRefused when the service refuses the item, unless the policy tries that again, and AwsUnavailable
+        when the policy's time is over first, be it in line or in the middle of a call.
         """
-        loop = asyncio.get_running_loop()
-        give_up = None if patience is None else loop.time() + patience
-        failures = 0
-        problem: AwsUnavailable | None = None
+        backoff = Backoff(self._policy.seconds)
+        problem: AwsUnavailable | AwsRefused | None = None
         while True:
-            future: asyncio.Future[EntryFailure | None] = loop.create_future()
-            self._waiting.append((item, future))
-            self._schedule(loop)
-            timer = loop.call_at(give_up, self._give_up, future, problem) if give_up and patience else None
             try:
-                failure = await future
+                failure = await self._carried_out(item, backoff.give_up_at, problem)
                 if failure is None:
                     return
-                reason = f"{failure.code}: {failure.message}"
                 if failure.sender_fault:
-                    raise AwsRefused(self._operation, 200, failure.code, failure.message)
-                problem = AwsUnavailable(self._operation, reason)
-            except AwsUnavailable as error:
+                    problem = AwsRefused(self._operation, 200, failure.code, failure.message)
+                else:
+                    problem = AwsUnavailable(self._operation, f"{failure.code}: {failure.message}")
+            except (AwsUnavailable, AwsRefused) as error:
                 problem = error
-            finally:
-                if timer is not None:
-                    timer.cancel()
-            wait = delay_seconds(failures)
-            failures += 1
-            if give_up is not None and loop.time() + wait >= give_up:
-                raise problem
-            await asyncio.sleep(wait)
+            if isinstance(problem, AwsRefused):
+                if not self._policy.refusals:
+                    raise problem
+                log.error("AWS refuses a call; it is tried again", extra={"reason": str(problem)})
+            await backoff.pause(problem)
 
-    def _give_up(self, future: asyncio.Future[EntryFailure | None], problem: AwsUnavailable | None) -> None:
+    async def _carried_out(
+        self, item: Item, give_up_at: float | None, problem: Exception | None
+    ) -> EntryFailure | None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[EntryFailure | None] = loop.create_future()
+        self._waiting.append((item, future))
+        self._schedule(loop)
+        limited = give_up_at is not None and self._policy.seconds
+        timer = loop.call_at(give_up_at, self._give_up, future, problem) if give_up_at and limited else None
+        try:
+            return await future
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _give_up(self, future: asyncio.Future[EntryFailure | None], problem: Exception | None) -> None:
         if not future.done():
             future.set_exception(problem or AwsUnavailable(self._operation, "no answer in time"))
         while self._waiting and self._waiting[0][1].done():  # a call that hangs must not keep them in memory
@@ -84,15 +94,15 @@ class Batcher(Generic[Item]):
         self._scheduled = False
         while (
             self._waiting
-            and len(self._calls) < _CALLS_AT_ONCE
-            and (not self._prompt or len(self._waiting) >= MAX_BATCH_ENTRIES)
+            and len(self._calls) < limits.BATCHES_AT_ONCE
+            and (not self._prompt or len(self._waiting) >= limits.SQS_BATCH_ENTRIES)
         ):
             batch = self._next_batch()
             if batch:
                 task = asyncio.create_task(self._run(batch))
                 self._calls.add(task)
                 loop = asyncio.get_running_loop()
-                self._prompt[task] = loop.call_later(_PROMPT_SECONDS, self._lapse, task)
+                self._prompt[task] = loop.call_later(limits.PROMPT_SECONDS, self._lapse, task)
                 task.add_done_callback(self._ended)
 
     def _lapse(self, task: asyncio.Task[None]) -> None:
@@ -107,8 +117,8 @@ class Batcher(Generic[Item]):
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[EntryFailure | None]]]:
         batch: list[tuple[Item, asyncio.Future[EntryFailure | None]]] = []
-        room = MAX_BATCH_BYTES
-        while self._waiting and len(batch) < MAX_BATCH_ENTRIES:
+        room = limits.SQS_BATCH_BYTES
+        while self._waiting and len(batch) < limits.SQS_BATCH_ENTRIES:
             item, future = self._waiting[0]
             size = self._size(item)
             if batch and size > room:

@@ -6,11 +6,10 @@ import logging
 import aiohttp
 from yarl import URL
 
+from cortex_async import limits
 from cortex_async.config import ProbeConfig
 
 log = logging.getLogger(__name__)
-
-_FIRST_INTERVAL_SECONDS = 0.1  # while a container starts; doubled up to the probe's own period
 
 
 class Readiness:
@@ -53,7 +52,7 @@ class Readiness:
     async def _watch(self, probe: ProbeConfig) -> None:
         await asyncio.sleep(probe.initial_delay_seconds)
         passed = failed = 0
-        interval = _FIRST_INTERVAL_SECONDS
+        interval = limits.FIRST_PROBE_SECONDS
         while True:
             suspected = self._suspected
             if await self._passes(probe):
@@ -62,7 +61,7 @@ class Readiness:
                 passed, failed = 0, failed + 1
             if suspected.is_set():  # asked anew while this one was under way
                 passed = failed = 0
-                interval = _FIRST_INTERVAL_SECONDS
+                interval = limits.FIRST_PROBE_SECONDS
             elif passed >= probe.success_threshold:
                 self._set(probe, passes=True)
                 interval = probe.period_seconds
@@ -73,7 +72,7 @@ class Readiness:
             try:
                 await asyncio.wait_for(self._suspected.wait(), interval)
                 passed = failed = 0
-                interval = _FIRST_INTERVAL_SECONDS
+                interval = limits.FIRST_PROBE_SECONDS
             except TimeoutError:
                 pass
 

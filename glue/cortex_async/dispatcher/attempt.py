@@ -1,0 +1,166 @@
+"""One attempt: the request goes into the container, and its result into the bucket."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+
+from cortex_async import limits
+from cortex_async.backoff import Backoff
+from cortex_async.config import ApiConfig
+from cortex_async.dispatcher import outcome
+from cortex_async.dispatcher.container import Container
+from cortex_async.dispatcher.container_timeout import ContainerTimeout
+from cortex_async.dispatcher.in_flight import InFlight, Request
+from cortex_async.dispatcher.json_validator import InvalidJson
+from cortex_async.dispatcher.outcome import Action, Attempts, Decision, NoAnswer
+from cortex_async.dispatcher.readiness import Readiness
+from cortex_async.dispatcher.response_body import excerpt, is_small, json_pieces, read_json
+from cortex_async.dispatcher.results import store_result
+from cortex_async.errors import ObjectMissing, ObjectTooLarge, UploadLost
+from cortex_async.http.overrides import InvalidResponse
+from cortex_async.storage.protocol import Status, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an attempt led to; of a COMPLETE the result is stored already.
+
+    `status_code` and `body` (an excerpt) are those of an error response.
+    """
+
+    decision: Decision
+    status_code: int | None = None
+    body: str | None = None
+
+
+class AttemptRunner:
+    """Makes attempts, any number at once."""
+
+    def __init__(
+        self, config: ApiConfig, store: Store, container: Container, readiness: Readiness, in_flight: InFlight
+    ) -> None:
+        self._store = store
+        self._container = container
+        self._readiness = readiness
+        self._in_flight = in_flight
+        self._max_attempts = config.queue.max_attempts
+        self._retry_on = config.queue.retry_on
+        longest = limits.SQS_VISIBILITY_SECONDS - limits.VISIBILITY_MARGIN_SECONDS
+        self._timeout_seconds = min(config.pod.request_timeout_seconds or longest, longest)
+
+    def attempts(self, request: Request) -> Attempts:
+        """Where the request stands."""
+        return Attempts(request.attempt, self._max_attempts)
+
+    async def run(self, request: Request) -> Verdict:
+        """Make one attempt; while connections are refused, wait for the container to be ready again."""
+        hold = asyncio.timeout(None)
+        try:
+            async with hold:
+                return await self._until_connected(request, hold)
+        except InvalidResponse as error:
+            log.warning("a response cannot be read", extra={"id": request.id, "reason": str(error)})
+            return Verdict(outcome.on_invalid_response(str(error)), error.status)
+        except (aiohttp.ClientError, OSError) as error:  # its text may quote the response, or the query
+            kind = NoAnswer.REFUSED if hold.expired() else NoAnswer.BROKEN
+            facts = {"id": request.id, "reason": type(error).__name__}
+            log.warning(kind.value[1], extra=facts)
+            return Verdict(outcome.on_no_answer(kind, self.attempts(request)))
+
+    async def _until_connected(self, request: Request, hold: asyncio.Timeout) -> Verdict:
+        """Try until a connection is made: nothing was sent before. `hold` runs only while none is."""
+        loop = asyncio.get_running_loop()
+        backoff = Backoff()
+        hold_until = None
+        while True:
+            hold.reschedule(None)
+            try:
+                return await self._once(request)
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                hold_until = hold_until or loop.time() + limits.REFUSED_HOLD_SECONDS
+                hold.reschedule(hold_until)
+                self._readiness.suspect()
+                await backoff.pause(error)  # the probes may be of another port, and pass at once
+                await self._readiness.wait()
+
+    async def _once(self, request: Request) -> Verdict:
+        try:
+            payload = await self._payload(request)
+        except ObjectMissing:
+            return Verdict(outcome.on_missing_payload())
+        try:
+            async with asyncio.timeout(self._timeout_seconds) as timeout:
+                timer = ContainerTimeout(timeout)
+                if not isinstance(payload, bytes):
+                    payload = timer.while_fetching(payload)
+                async with self._container.post(request.message, payload) as response:
+                    return await self._take(request, response, timer)
+        except aiohttp.ConnectionTimeoutError:  # a TimeoutError too
+            raise
+        except TimeoutError:
+            return Verdict(outcome.on_no_answer(NoAnswer.TIMEOUT, self.attempts(request)))
+
+    async def _payload(self, request: Request) -> bytes | AsyncIterator[bytes]:
+        """The payload itself, or its pieces from the bucket; the first is fetched before a connection is made."""
+        message = request.message
+        if message.payload is not None:
+            return message.payload
+        if message.size == 0:  # only its headers were too large for the message
+            return b""
+        pieces = self._store.payload(message.id, message.size)
+        return _prepended(await anext(pieces), pieces)
+
+    async def _take(self, request: Request, response: aiohttp.ClientResponse, timer: ContainerTimeout) -> Verdict:
+        """Decide about a response, and store its body when it is a result."""
+        decision = outcome.on_response(
+            response.status,
+            response.headers.get("Content-Type", ""),
+            response.headers.get("Retry-After"),
+            self.attempts(request),
+            self._retry_on,
+        )
+        if decision.action is not Action.COMPLETE:
+            return Verdict(decision, response.status, await excerpt(response))
+        try:
+            await self._store_body(request, response, timer)
+        except InvalidJson as error:
+            return Verdict(outcome.on_invalid_json(str(error)), response.status)
+        except ObjectTooLarge as error:
+            return Verdict(outcome.on_too_large_result(str(error)), response.status)
+        except UploadLost as error:
+            log.warning("an upload of a result was lost", extra={"id": request.id, "reason": str(error)})
+            return Verdict(outcome.on_no_answer(NoAnswer.LOST, self.attempts(request)))
+        return Verdict(decision)
+
+    async def _store_body(
+        self, request: Request, response: aiohttp.ClientResponse, timer: ContainerTimeout
+    ) -> None:
+        body: bytes | AsyncIterator[bytes]
+        if is_small(response):
+            body = await read_json(response)
+            self._container_is_done(request, timer)
+        else:
+            body = self._until_read(request, timer, timer.while_storing(json_pieces(response)))
+        await store_result(self._store, request, body, Status.COMPLETED)
+
+    async def _until_read(
+        self, request: Request, timer: ContainerTimeout, pieces: AsyncIterator[bytes]
+    ) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            yield piece
+        self._container_is_done(request, timer)
+
+    def _container_is_done(self, request: Request, timer: ContainerTimeout) -> None:
+        timer.stop()
+        self._in_flight.free_slot(request)
+
+
+async def _prepended(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in pieces:
+        yield piece

@@ -1,0 +1,61 @@
+"""The web server of the pod: one POST for each request."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
+from yarl import URL
+
+from cortex_async import limits
+from cortex_async.http.headers import REQUEST_ID
+from cortex_async.http.overrides import InvalidResponse, ReadingSocket, ended_with_its_connection
+from cortex_async.queue.message import Message
+
+
+class Container:
+    """Posts to `http://127.0.0.1:<port>/`."""
+
+    def __init__(self, port: int) -> None:
+        self._base = f"http://127.0.0.1:{port}/"
+        self.http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                keepalive_timeout=limits.CONTAINER_KEEPALIVE_SECONDS,
+                socket_factory=lambda info: ReadingSocket(*info[:3]),
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=limits.CONTAINER_HEADER_BYTES,
+            max_field_size=limits.CONTAINER_HEADER_BYTES,
+            max_headers=limits.CONTAINER_HEADERS,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.CONTAINER_CONNECT_SECONDS),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        )
+
+    @asynccontextmanager
+    async def post(
+        self, message: Message, payload: bytes | AsyncIterator[bytes]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send one request and give its response, the body unread.
+
+        Raises aiohttp.ClientConnectorError or ConnectionTimeoutError when no connection was made, so that nothing
+        was sent, InvalidResponse, be it from the body, and other aiohttp.ClientError when the connection broke.
+        """
+        url = URL(f"{self._base}?{message.query}" if message.query else self._base, encoded=True)
+        headers = [*message.headers, (REQUEST_ID, message.id), ("Content-Length", str(message.size))]
+        status = None
+        try:
+            async with self.http.post(url, data=payload, headers=headers, allow_redirects=False) as response:
+                status = response.status
+                with ended_with_its_connection(response):
+                    yield response
+        except aiohttp.ClientResponseError as error:
+            raise InvalidResponse(error.message, status) from error
+        except aiohttp.ClientPayloadError as error:
+            if not isinstance(error.__cause__, ContentEncodingError):
+                raise
+            raise InvalidResponse(error.__cause__.message, status) from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.http.close()

@@ -1,0 +1,124 @@
+"""One request from its message to its end: the attempt, its result, the message's deletion."""
+
+import logging
+import time
+
+from cortex_async import limits
+from cortex_async.dispatcher import outcome
+from cortex_async.dispatcher.attempt import AttemptRunner, Verdict
+from cortex_async.dispatcher.in_flight import InFlight, Request
+from cortex_async.dispatcher.outcome import Action, Failure
+from cortex_async.dispatcher.results import store_result
+from cortex_async.errors import AwsRefused
+from cortex_async.queue.protocol import Queue
+from cortex_async.storage.protocol import Status, Store
+
+log = logging.getLogger(__name__)
+
+
+class Processor:
+    """Processes requests in flight, any number at once; store and dead-letter queue are persistent."""
+
+    def __init__(self, store: Store, in_flight: InFlight, dead_letters: Queue, attempts: AttemptRunner) -> None:
+        self._store = store
+        self._in_flight = in_flight
+        self._dead_letters = dead_letters
+        self._attempts = attempts
+
+    async def process(self, request: Request) -> None:
+        """Bring one request to its end, or give it back for a retry; when cancelled it stays in flight."""
+        may_begin = await self._may_begin(request)
+        facts = {"id": request.id, "attempt": request.attempt, "receive_count": request.receive_count}
+        log.info("request taken", extra=facts)
+        verdict = await self._attempt(request) if may_begin else None
+        self._in_flight.free_slot(request)
+        end = await self._finish(request, verdict) if verdict else await self._clean_up_after_another(request)
+        request.marker.close()
+        self._in_flight.remove(request)
+        seconds = round(time.monotonic() - request.received_at, 3)
+        log.info("request ended", extra={**facts, "end": end, "seconds": seconds})
+
+    async def give_back(self, request: Request, seconds: float) -> None:
+        """Give an unfinished request back on shutdown: an attempt that was cut short does not count."""
+        if request.has_failed:
+            request.marker.close()
+        else:
+            await request.marker.take_back(request.attempt, seconds / 2)
+        await self._in_flight.release(request, 0, seconds / 2)
+
+    async def _may_begin(self, request: Request) -> bool:
+        """Whether the request has no result yet; also finds out which attempt this one is.
+
+        A message that was received before tells nothing of how far that went, so the bucket is asked.
+        """
+        if request.receive_count == 1:
+            return True
+        if await self._store.has_result(request.id):
+            return False
+        request.attempt = 1 + await self._store.attempts_begun(request.id)
+        return True
+
+    async def _attempt(self, request: Request) -> Verdict:
+        """Make an attempt that is marked in the bucket: before it begins, unless it is the first."""
+        refusal = outcome.on_receive(self._attempts.attempts(request), request.receive_count)
+        if refusal is not None:
+            return Verdict(refusal)
+        if request.receive_count > 1:
+            await request.marker.ensure(request.attempt)
+            return await self._attempts.run(request)
+        with request.marker.after_a_while(request.attempt):
+            return await self._attempts.run(request)
+
+    async def _finish(self, request: Request, verdict: Verdict) -> str:
+        """Do what was decided, and return it in words for the log."""
+        decision = verdict.decision
+        match decision.action:
+            case Action.RETRY:
+                await self._count(request)
+                await self._in_flight.release(request, decision.delay_seconds, limits.RETRY_LONGEST_SECONDS)
+                return f"retried in {decision.delay_seconds} s"
+            case Action.COMPLETE:
+                await self._clean_up(request)
+                return "completed"
+            case Action.FAIL:
+                return await self._fail(request, verdict)
+
+    async def _fail(self, request: Request, verdict: Verdict) -> str:
+        decision = verdict.decision
+        has_attempted = decision.code != "attempts_exhausted"
+        if decision.dead_letter:
+            if await self._store.has_result(request.id):
+                return await self._clean_up_after_another(request)
+            if has_attempted:
+                await self._count(request)
+            # before the result: once there is one, nobody would miss the dead letter
+            await self._dead_letters.send(request.id, request.message.encode())
+        attempts = request.attempt if has_attempted else request.attempt - 1
+        failure = Failure(decision.code, decision.message, attempts, verdict.status_code, verdict.body)
+        dead_letter = decision.dead_letter
+        await store_result(self._store, request, failure.encode(), Status.FAILED, dead_letter=dead_letter)
+        await self._clean_up(request, keep_payload=dead_letter)
+        return f"failed: {decision.code}"
+
+    async def _count(self, request: Request) -> None:
+        """Make sure that this attempt, which has failed, counts when the message comes back."""
+        request.has_failed = True
+        await request.marker.ensure(request.attempt)
+
+    async def _clean_up_after_another(self, request: Request) -> str:
+        """Clean up when another attempt has a result, which may be that of a dead letter."""
+        keep = request.message.payload is None and await self._store.is_dead_letter(request.id)
+        await self._clean_up(request, keep_payload=keep)
+        return "had a result already"
+
+    async def _clean_up(self, request: Request, *, keep_payload: bool = False) -> None:
+        """Remove the payload, unless a dead letter needs it, and the message: there is a result now.
+
+        The message goes last: when this process is killed in between, it comes back, and the rest is done then.
+        """
+        if request.message.payload is None and not keep_payload:
+            try:
+                await self._store.delete_payload(request.id)
+            except AwsRefused as error:  # the bucket's lifecycle rule will do it
+                log.warning("could not delete a payload", extra={"id": request.id, "reason": str(error)})
+        await self._in_flight.delete(request)

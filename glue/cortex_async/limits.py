@@ -1,0 +1,82 @@
+"""Every number of the glue that has a reason: timeouts in seconds, sizes in bytes, counts."""
+
+SECONDS_A_DAY = 86_400
+MIB = 2**20
+
+# What AWS sets ------------------------------------------------------------------------------------------------
+SQS_BATCH_ENTRIES = 10  # of one batch call
+SQS_BATCH_BYTES = MIB  # of all message bodies of one SendMessageBatch together
+SQS_LONG_POLL_SECONDS = 20  # the longest that SQS offers
+SQS_VISIBILITY_SECONDS = 43_200  # 12 hours, counted from the receive
+SQS_OLD_MESSAGE_BYTES = 262_144  # the default of queues made before SQS took 1 MiB (August 2025)
+SQS_RETENTION_DAYS = 14  # the longest that SQS keeps a message; dead letters get it
+S3_PART_BYTES = 5 * MIB  # the smallest part that S3 takes, but for the last
+S3_PARTS = 10_000  # of one upload; the maximum of gateway.maxPayloadMiB follows from both
+
+# Calls to AWS -------------------------------------------------------------------------------------------------
+AWS_CONNECT_SECONDS = 5.0
+S3_READ_SECONDS = 30.0  # without a byte of an answer
+SQS_READ_SECONDS = 10.0  # SQS answers in milliseconds, and other batches wait behind a silent connection
+RECEIVE_READ_SECONDS = 10.0  # beyond the long poll
+RETRY_FIRST_SECONDS = 0.05
+RETRY_LONGEST_SECONDS = 20.0  # as in AWS's standard retry mode
+REFUSED_FIRST_SECONDS = 1.0  # a refusal passes only when somebody mends a permission or a name
+FIND_QUEUE_LONGEST_SECONDS = 2.0  # provisioning makes the queue within seconds of the first start
+GATEWAY_AWS_SECONDS = 10.0  # for S3 and SQS together, before a client is told to come back
+CLOCK_SKEW_SECONDS = 60.0  # AWS refuses from 5 min on; less is not the reason for a refusal
+CREDENTIALS_PAUSE_SECONDS = 10.0  # between refreshes of valid keys: botocore begins 15 min before they expire
+NO_CREDENTIALS_PAUSE_SECONDS = 1.0  # between failures while callers wait: STS must not be flooded
+WRITTEN_AT_ONCE_BYTES = 65_536  # a larger body goes in pieces, so that it does not hold up the event loop
+BATCHES_AT_ONCE = 8  # only full batches go beside a call that is under way
+PROMPT_SECONDS = 1.0  # a call that takes longer is no longer waited for: it must not hold up the others
+
+# Uploads ------------------------------------------------------------------------------------------------------
+UPLOAD_MEMORY_BYTES = 46 * MIB  # for the parts of all uploads of a process
+UPLOAD_WAIT_SECONDS = 50.0  # for memory; load balancers end a connection on which nothing moves for 60 s
+RESULT_WAIT_SECONDS = 3.0  # then a result takes more: those before it may be of containers that never end
+PART_FILL_SECONDS = 45.0  # for a part to come while others wait for memory
+ABORT_SECONDS = 5.0  # for aborting an upload; the bucket's lifecycle rule removes what is left
+PIECE_BYTES = 65_536  # a body is read, checked and passed on in pieces of this size
+
+# Clients of the gateway ---------------------------------------------------------------------------------------
+STALLED_SECONDS = 60.0  # without a byte of a request, or without taking a byte of an answer
+SLOWEST_BYTES_A_SECOND = 1024  # of a body, on average
+# Between two requests. Load balancers keep a connection for 60 s (ALB, nginx), 350 s (NLB) or 600 s (Google):
+# closing it first would cost the request that is just being sent.
+IDLE_SECONDS = 620.0
+RETRY_AFTER_SECONDS = 5  # what a 503 asks clients to wait
+YOUNG_OBJECTS = 5_000  # that start a garbage collection; Python's 700 are those of a handful of requests
+
+# Request ids --------------------------------------------------------------------------------------------------
+ID_FUTURE_SECONDS = 300.0  # an id may be ahead of this machine's clock by that much
+
+# The dispatcher and its container -----------------------------------------------------------------------------
+RECEIVES_AT_ONCE = 4  # more bring nothing: ten messages each fill 40 slots in one round trip
+STORING_AT_MOST = 20  # answered requests whose results are not stored yet; beyond, receiving stops
+MARK_AFTER_SECONDS = 0.25  # a request that ends sooner needs no in_progress object, which is a PUT
+REFUSED_HOLD_SECONDS = 30.0  # a container that restarts comes back without costing an attempt
+VISIBILITY_MARGIN_SECONDS = 60  # before the 12 hours that SQS keeps a message hidden at the most
+CONTAINER_CONNECT_SECONDS = 5.0
+# A server that closes idle connections (some after 2 s) must not do so just as the next request is sent.
+CONTAINER_KEEPALIVE_SECONDS = 1.0
+CONTAINER_HEADER_BYTES = MIB  # aiohttp's 8190 would refuse a good response
+CONTAINER_HEADERS = 10_000  # for the same reason; aiohttp's are 128
+BODY_EXCERPT_BYTES = 4096  # of an error response, in a failed result
+RETRY_AFTER_MOST_SECONDS = 900  # of a Retry-After that is honoured
+RETRY_DELAY_MOST_SECONDS = 60  # of the dispatcher's own: 1, 2, 4, …
+FIRST_PROBE_SECONDS = 0.1  # between probes while a container starts; doubled up to the probe's period
+
+# Shutdown -----------------------------------------------------------------------------------------------------
+EXIT_SECONDS = 1.0  # of the grace period: for closing connections and ending the process
+RELEASE_SECONDS = 4.0  # of the grace period: for giving back what could not be finished
+CANCEL_SECONDS = 1.0  # of those: for cancelled work to end, which may be aborting an upload
+DRAIN_BEGINS_SECONDS = 2.0  # /drain waits that long for the pod's shutdown to begin
+
+
+def receive_limit(max_attempts: int) -> int:
+    """How often a message may be received before it is given up, however few attempts began.
+
+    Receives outnumber attempts: some never arrive (a lost answer, a dispatcher killed while its receive was open),
+    and some are given back on shutdown.
+    """
+    return 2 * max_attempts + 5

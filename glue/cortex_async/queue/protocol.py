@@ -1,0 +1,34 @@
+"""What gateway and dispatcher ask of a queue; `SqsQueue` is the real one, tests have one in memory."""
+
+from typing import Protocol
+
+from cortex_async.aws.sqs import Received
+
+__all__ = ["Queue", "Received"]
+
+
+class Queue(Protocol):
+    """One queue. Each method but `receive` is tried as the policy says with which the queue was opened."""
+
+    async def send(self, request_id: str, body: str) -> None:
+        """Put one message on the queue; raises AwsUnavailable, and AwsRefused unless opened as PERSISTENT."""
+        ...
+
+    async def receive(self, count: int, wait_seconds: int) -> list[Received]:
+        """Wait `wait_seconds` (at most 20) for at most `count` (1 to 10) messages, in a single try.
+
+        Raises AwsUnavailable and AwsRefused.
+        """
+        ...
+
+    async def delete(self, receipt_handle: str) -> None:
+        """Take a message off the queue for good; raises AwsUnavailable and AwsRefused."""
+        ...
+
+    async def extend(self, receipt_handle: str) -> None:
+        """Keep a message hidden for one visibility timeout from now on; raises as `delete` does."""
+        ...
+
+    async def release(self, receipt_handle: str, delay_seconds: int) -> None:
+        """Give a message back: it can be received again after the delay; raises as `delete` does."""
+        ...

@@ -1,0 +1,155 @@
+"""The memory that all uploads of a process share, and the parts that take it.
+
+A part is held whole until S3 has it, since it may have to be sent again; S3 takes none under 5 MiB but the last.
+"""
+
+import asyncio
+import mmap
+from collections import deque
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+from cortex_async import limits
+from cortex_async.errors import CortexError
+
+
+class NoMemory(CortexError):
+    """More is being uploaded at once than there is memory for."""
+
+
+class MemoryBudget:
+    """A number of bytes that uploads take and give back, in the order in which they ask.
+
+    Who takes all it needs at once can always go on. Who takes bytes as they come may wait for others that wait
+    too, and must be allowed to exceed the budget (`may_exceed`), and does so after a short wait.
+    """
+
+    def __init__(self, size: int = limits.UPLOAD_MEMORY_BYTES) -> None:
+        self._free = size
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody waits for bytes to be given back."""
+        return bool(self._waiting)
+
+    async def take(self, size: int, *, may_exceed: bool) -> None:
+        """Take bytes, waiting for them where needed; raises NoMemory after `UPLOAD_WAIT_SECONDS`.
+
+        With `may_exceed` they are taken after `RESULT_WAIT_SECONDS` even if there are none.
+        """
+        if not self._waiting and size <= self._free:
+            self._free -= size
+            return
+        place = (size, asyncio.get_running_loop().create_future())
+        self._waiting.append(place)
+        try:
+            async with asyncio.timeout(limits.RESULT_WAIT_SECONDS if may_exceed else limits.UPLOAD_WAIT_SECONDS):
+                await place[1]
+        except TimeoutError as error:
+            if _is_granted(place[1]):
+                return
+            if not may_exceed:
+                raise NoMemory("too many large payloads are coming at once") from error
+            self._free -= size
+        except asyncio.CancelledError:
+            if _is_granted(place[1]):
+                self.give_back(size)
+            raise
+        finally:
+            if place in self._waiting:
+                self._waiting.remove(place)
+            self._serve()
+
+    def give_back(self, size: int) -> None:
+        """Return bytes, for the next in line."""
+        self._free += size
+        self._serve()
+
+    def _serve(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self._free:
+            size, granted = self._waiting.popleft()
+            if not granted.done():
+                self._free -= size
+                granted.set_result(None)
+
+
+def _is_granted(place: asyncio.Future[None]) -> bool:
+    return place.done() and not place.cancelled()
+
+
+class Part:
+    """One part of an upload, for `async with`, which ends with its memory given back.
+
+    `reserved` bytes are taken at the start. With 0, bytes are taken as they come, beyond the budget if need be.
+    """
+
+    def __init__(self, budget: MemoryBudget, reserved: int) -> None:
+        self._budget = budget
+        self._grows = not reserved
+        self._taken = reserved
+        self._size = 0
+
+    async def __aenter__(self) -> Self:
+        if self._taken:
+            await self._budget.take(self._taken, may_exceed=False)
+        # Anonymous memory: its pages count when they are written, and are the system's again when it is closed.
+        self._buffer = mmap.mmap(-1, limits.S3_PART_BYTES)
+        self._began = asyncio.get_running_loop().time()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._buffer
+        self._budget.give_back(self._taken)
+
+    @property
+    def body(self) -> memoryview:
+        """What has come of this part."""
+        return memoryview(self._buffer)[: self._size]
+
+    async def fill(self, source: "Source") -> bool:
+        """Take bytes until the part is full, or the source ends: then return True.
+
+        Raises NoMemory for a source that is slow while others wait for memory.
+        """
+        while piece := await source.next(limits.S3_PART_BYTES - self._size):
+            if self._grows:
+                await self._budget.take(len(piece), may_exceed=True)
+                self._taken += len(piece)
+            elif self._budget.is_waited_for and self._is_late():
+                raise NoMemory("the payload comes too slowly while others wait")
+            self._buffer.write(piece)
+            self._size += len(piece)
+        return await source.is_at_end()
+
+    def _is_late(self) -> bool:
+        return asyncio.get_running_loop().time() > self._began + limits.PART_FILL_SECONDS
+
+
+class Source:
+    """The pieces of an object, cut to what a part still takes; `size` counts all that has come."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+        self.size = 0
+
+    async def next(self, most: int) -> bytes:
+        """Return at least one and at most `most` bytes; none at the end, or when `most` is 0."""
+        if not most or await self.is_at_end():
+            return b""
+        piece, self._rest = self._rest[:most], self._rest[most:]
+        return piece
+
+    async def is_at_end(self) -> bool:
+        """Whether nothing comes any more; waits for the next piece to know."""
+        while not self._rest:
+            piece = await anext(self._pieces, None)
+            if piece is None:
+                return True
+            self._rest = piece
+            self.size += len(piece)
+        return False

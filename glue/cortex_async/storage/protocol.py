@@ -1,0 +1,100 @@
+"""What gateway and dispatcher ask of a store; `S3Store` is the real one, tests have one in memory.
+
+Each method of a store opened as PERSISTENT returns when it has succeeded, however long that takes. Each of another
+raises AwsUnavailable when its time is over, and AwsRefused for what trying again does not change.
+"""
+
+import enum
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cortex_async.errors import CortexError
+
+
+class DamagedResult(CortexError):
+    """A result's object does not tell how the request ended: it was copied or restored without its metadata."""
+
+
+class Status(enum.StrEnum):
+    """The status of a request, as clients see it."""
+
+    IN_QUEUE = "in_queue"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultMetadata:
+    """What is stored of a result beside its bytes; `finished` is an aware datetime.
+
+    `dead_letter` says that the request is a dead letter too, which needs its payload.
+    """
+
+    status: Status
+    attempt: int
+    finished: datetime
+    dead_letter: bool = False
+
+
+class Store(Protocol):
+    """The objects of one API."""
+
+    async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
+        """Store a payload as it arrives, and return its size; `expected` is that size where it is announced.
+
+        Raises NoMemory when too much is uploaded at once, and what `pieces` raises.
+        """
+        ...
+
+    def payload(self, request_id: str, size: int) -> AsyncIterator[bytes]:
+        """Read a payload piece by piece; raises ObjectMissing at the first."""
+        ...
+
+    async def delete_payload(self, request_id: str) -> None:
+        """Remove a payload that is no longer needed; a refusal is raised, by a persistent store too."""
+        ...
+
+    async def mark_in_progress(self, request_id: str, attempt: int) -> None:
+        """Write the in_progress object, which says which attempt (from 1 on) has begun."""
+        ...
+
+    async def attempts_begun(self, request_id: str) -> int:
+        """How many attempts the in_progress object tells of; 0 without one."""
+        ...
+
+    async def is_in_progress(self, request_id: str) -> bool:
+        """Whether the in_progress object is there."""
+        ...
+
+    async def put_result(
+        self,
+        request_id: str,
+        body: bytes | AsyncIterator[bytes],
+        status: Status,
+        attempt: int,
+        *,
+        dead_letter: bool = False,
+    ) -> None:
+        """Store a result, once and for all; of an iterator that raises, nothing is stored.
+
+        Raises ObjectExists when there is a result already, and for an iterator UploadLost and ObjectTooLarge.
+        """
+        ...
+
+    async def has_result(self, request_id: str) -> bool:
+        """Whether there is a result."""
+        ...
+
+    async def is_dead_letter(self, request_id: str) -> bool:
+        """Whether the result says that the request is a dead letter."""
+        ...
+
+    async def open_result(self, request_id: str) -> tuple[ResultMetadata, int, AsyncIterator[bytes]] | None:
+        """Return a result's metadata, its size in bytes, and its pieces; None without one.
+
+        Raises DamagedResult.
+        """
+        ...

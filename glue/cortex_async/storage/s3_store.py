@@ -1,0 +1,198 @@
+"""The store in S3: keys, metadata, and objects of any size.
+
+Keys are `<prefix>/<api>/<2 hex>/<id>/<what>`; the two digits are random ones of the id, which spreads the load
+over S3's partitions. Status is not stored, it follows from which of these objects exist (design.md).
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Self
+
+import aiohttp
+
+from cortex_async import limits
+from cortex_async.aws.client import AwsSession
+from cortex_async.aws.s3 import META, S3, Upload
+from cortex_async.backoff import Backoff, RetryPolicy
+from cortex_async.config import ApiConfig
+from cortex_async.errors import AwsUnavailable, ObjectMissing
+from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
+from cortex_async.storage.protocol import DamagedResult, ResultMetadata, Status
+
+_DEAD_LETTER = f"{META}dead-letter"
+
+
+def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
+    """Return the key of an object; `what` is "payload", "in_progress" or "result"."""
+    return f"{prefix}/{api_name}/{request_id[24:26]}/{request_id}/{what}"
+
+
+class S3Store:
+    """The objects of one API in a bucket (see `protocol.Store`)."""
+
+    def __init__(self, s3: S3, prefix: str, api_name: str, policy: RetryPolicy) -> None:
+        self._s3 = s3
+        self._prefix = prefix
+        self._api_name = api_name
+        self._policy = policy
+        self._budget = MemoryBudget()
+
+    @classmethod
+    def open(cls, session: AwsSession, config: ApiConfig, policy: RetryPolicy) -> Self:
+        """Return the store of an API, whose every call is tried as the policy says."""
+        s3 = S3(session, config.storage.bucket, policy)
+        return cls(s3, config.storage.prefix, config.name, policy)
+
+    async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
+        """See `Store`."""
+        reserved = limits.S3_PART_BYTES if expected is None else min(expected, limits.S3_PART_BYTES)
+        source = Source(pieces)
+        headers = {"content-type": "application/octet-stream"}
+        await self._put_pieces(self._key(request_id, "payload"), source, lambda: headers, reserved, once=False)
+        return source.size
+
+    def payload(self, request_id: str, size: int) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        return self._pieces(self._key(request_id, "payload"), size)
+
+    async def delete_payload(self, request_id: str) -> None:
+        """See `Store`."""
+        await self._s3.delete(self._key(request_id, "payload"))
+
+    async def mark_in_progress(self, request_id: str, attempt: int) -> None:
+        """See `Store`."""
+        await self._s3.put(self._key(request_id, "in_progress"), b"", {f"{META}attempt": str(attempt)})
+
+    async def attempts_begun(self, request_id: str) -> int:
+        """See `Store`."""
+        headers = await self._head(request_id, "in_progress")
+        return 0 if headers is None else int(headers.get(f"{META}attempt", 1))  # 1: copied without its metadata
+
+    async def is_in_progress(self, request_id: str) -> bool:
+        """See `Store`."""
+        return await self._head(request_id, "in_progress") is not None
+
+    async def put_result(
+        self,
+        request_id: str,
+        body: bytes | AsyncIterator[bytes],
+        status: Status,
+        attempt: int,
+        *,
+        dead_letter: bool = False,
+    ) -> None:
+        """See `Store`."""
+
+        def headers() -> dict[str, str]:
+            return _headers_of(ResultMetadata(status, attempt, datetime.now(UTC), dead_letter))
+
+        key = self._key(request_id, "result")
+        if isinstance(body, bytes):
+            await self._s3.put(key, body, headers(), once=True)
+        else:
+            await self._put_pieces(key, Source(body), headers, reserved=0, once=True)
+
+    async def has_result(self, request_id: str) -> bool:
+        """See `Store`."""
+        return await self._head(request_id, "result") is not None
+
+    async def is_dead_letter(self, request_id: str) -> bool:
+        """See `Store`."""
+        return _DEAD_LETTER in (await self._head(request_id, "result") or ())
+
+    async def open_result(self, request_id: str) -> tuple[ResultMetadata, int, AsyncIterator[bytes]] | None:
+        """See `Store`."""
+        key = self._key(request_id, "result")
+        try:
+            response = await self._s3.open(key)
+        except ObjectMissing:
+            return None
+        try:
+            metadata = _metadata_of(response.headers)
+        except DamagedResult:
+            response.close()
+            raise
+        size = int(response.headers["Content-Length"])
+        return metadata, size, self._pieces(key, size, response)
+
+    def _key(self, request_id: str, what: str) -> str:
+        return object_key(self._prefix, self._api_name, request_id, what)
+
+    async def _head(self, request_id: str, what: str) -> Mapping[str, str] | None:
+        try:
+            return await self._s3.head(self._key(request_id, what))
+        except ObjectMissing:
+            return None
+
+    async def _put_pieces(
+        self, key: str, source: Source, headers: Callable[[], dict[str, str]], reserved: int, *, once: bool
+    ) -> None:
+        """One PutObject when all fits into a part, else a multipart upload: any size costs one part of memory."""
+        upload: Upload | None = None
+        try:
+            is_complete = False
+            while not is_complete:
+                async with Part(self._budget, reserved) as part:
+                    is_complete = await part.fill(source)
+                    if is_complete and upload is None:
+                        await self._s3.put(key, part.body, headers(), once=once)
+                        return
+                    upload = upload or await self._s3.begin_upload(key, headers())
+                    await upload.add(part.body)
+            assert upload is not None
+            await upload.complete(once=once)
+        except BaseException:
+            if upload is not None:
+                await upload.abort()
+            raise
+
+    async def _pieces(
+        self, key: str, size: int, response: aiohttp.ClientResponse | None = None
+    ) -> AsyncIterator[bytes]:
+        """Read an object of `size` bytes; a connection that breaks is taken up again where it broke."""
+        done = 0
+        backoff = None  # from the first break on that brought nothing more
+        while True:
+            if response is None:
+                response = await self._s3.open(key, start=done)
+            problem: Exception | None = None
+            try:
+                async with response:
+                    async for piece in response.content.iter_any():
+                        done += len(piece)
+                        backoff = None
+                        yield piece
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                problem = error
+            if done >= size:
+                return
+            response = None
+            backoff = backoff or Backoff(self._policy.seconds)
+            broken = AwsUnavailable("GetObject", f"the connection broke after {done} of {size} bytes")
+            broken.__cause__ = problem
+            await backoff.pause(broken)
+
+
+def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
+    return {
+        "content-type": "application/json",
+        f"{META}status": metadata.status.value,
+        f"{META}attempt": str(metadata.attempt),
+        f"{META}finished": metadata.finished.isoformat(timespec="milliseconds"),
+        **({_DEAD_LETTER: "true"} if metadata.dead_letter else {}),
+    }
+
+
+def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
+    try:
+        return ResultMetadata(
+            Status(headers[f"{META}status"]),
+            int(headers[f"{META}attempt"]),
+            datetime.fromisoformat(headers[f"{META}finished"]),
+            _DEAD_LETTER in headers,
+        )
+    except (KeyError, ValueError) as error:
+        raise DamagedResult(
+            f"the result's object has no valid {META}status, {META}attempt and {META}finished; "
+            "was it copied or restored without its metadata?"
+        ) from error
