@@ -22,7 +22,7 @@ def seconds(folder: Path) -> float:
         (folder / f"{number}.yaml").write_text(yaml.safe_dump(values))
     began = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "cortex_async", "lint", "--format", "json", folder],
+        [sys.executable, "-m", "cortex_async_tools", "lint", "--format", "json", folder],
         capture_output=True,
         check=False,
     )

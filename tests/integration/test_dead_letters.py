@@ -16,7 +16,8 @@ from cortex_async import config
 from cortex_async.provision.command import provision
 from cortex_async.queue.message import Message
 from cortex_async.request_id import RequestIds
-from cortex_async.storage.store import Ending, Status, object_key
+from cortex_async.storage.protocol import Status
+from cortex_async.storage.s3_store import object_key
 from cortex_async_tools import cli
 from cortex_async_tools.chart.values_file import find_chart
 from cortex_async_tools.local.release import render
@@ -47,8 +48,7 @@ def give_up(
     send(stack, body)
     if status is not None:
         put(stack, request_id, "in_progress", {"attempt": "1"})
-        headers = Ending(status, 1, datetime.now(UTC)).as_headers()
-        metadata = {name[11:]: value for name, value in headers.items() if name.startswith("x-amz-meta-")}
+        metadata = {"status": status.value, "attempt": "1", "finished": datetime.now(UTC).isoformat()}
         put(stack, request_id, "result", metadata)
     return request_id
 

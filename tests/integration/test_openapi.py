@@ -20,7 +20,7 @@ from support.stack import Client, Stack
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"
 GATEWAY = ROOT / "glue" / "cortex_async" / "gateway"
-CONNECTION = ROOT / "glue" / "cortex_async" / "connection.py"
+CONNECTION = ROOT / "glue" / "cortex_async" / "http" / "connection.py"
 EXAMPLES = 60
 
 

@@ -64,7 +64,7 @@ def test_a_pipe_is_linted(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_stdin_is_linted() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "cortex_async", "lint", "-"],
+        [sys.executable, "-m", "cortex_async_tools", "lint", "-"],
         input="name: a\npodd: {}\n",
         capture_output=True,
         text=True,
@@ -79,7 +79,7 @@ def test_text_beyond_ascii_is_linted_in_any_locale(write: Write) -> None:
     values["pod"]["containers"][0]["env"] = {"GREETING": "é"}
     locale = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
     done = subprocess.run(
-        [sys.executable, "-m", "cortex_async", "lint", write(values)],
+        [sys.executable, "-m", "cortex_async_tools", "lint", write(values)],
         capture_output=True,
         check=False,
         env={**os.environ, **locale},

@@ -31,7 +31,7 @@ class Local:
         self._mark = uuid.uuid4().hex
         self.log = ""
         self.process = subprocess.Popen(
-            [python, "-m", "cortex_async", "local", *arguments],
+            [python, "-m", "cortex_async_tools", "local", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -21,18 +21,26 @@ class NoMemory(CortexError):
 class MemoryBudget:
     """A number of bytes that uploads take and give back, in the order in which they ask.
 
-    Who takes all it needs at once can always go on. Who takes bytes as they come may wait for others that wait
-    too, and must be allowed to exceed the budget (`may_exceed`), and does so after a short wait.
+    While half of it is free, a part takes bytes as they come, so that slow uploads, which are many, hold little.
+    Then a part takes all that it may still need at once: so those that have begun can always be completed.
     """
 
     def __init__(self, size: int = limits.UPLOAD_MEMORY_BYTES) -> None:
         self._free = size
+        self._half = size // 2
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @property
     def is_waited_for(self) -> bool:
         """Whether somebody waits for bytes to be given back."""
         return bool(self._waiting)
+
+    def take_now(self, size: int) -> bool:
+        """Take bytes if more than half of all is free then; say whether they were taken."""
+        if self._waiting or self._free - size < self._half:
+            return False
+        self._free -= size
+        return True
 
     async def take(self, size: int, *, may_exceed: bool) -> None:
         """Take bytes, waiting for them where needed; raises NoMemory after `UPLOAD_WAIT_SECONDS`.
@@ -82,18 +90,17 @@ def _is_granted(place: asyncio.Future[None]) -> bool:
 class Part:
     """One part of an upload, for `async with`, which ends with its memory given back.
 
-    `reserved` bytes are taken at the start. With 0, bytes are taken as they come, beyond the budget if need be.
+    It needs at most `most` bytes. With `may_exceed` it is never refused, but may take more than there is.
     """
 
-    def __init__(self, budget: MemoryBudget, reserved: int) -> None:
+    def __init__(self, budget: MemoryBudget, most: int, *, may_exceed: bool) -> None:
         self._budget = budget
-        self._grows = not reserved
-        self._taken = reserved
+        self._most = most
+        self._may_exceed = may_exceed
+        self._taken = 0
         self._size = 0
 
     async def __aenter__(self) -> Self:
-        if self._taken:
-            await self._budget.take(self._taken, may_exceed=False)
         # Anonymous memory: its pages count when they are written, and are the system's again when it is closed.
         self._buffer = mmap.mmap(-1, limits.S3_PART_BYTES)
         self._began = asyncio.get_running_loop().time()
@@ -116,32 +123,44 @@ class Part:
         Raises NoMemory for a source that is slow while others wait for memory.
         """
         while piece := await source.next(limits.S3_PART_BYTES - self._size):
-            if self._grows:
-                await self._budget.take(len(piece), may_exceed=True)
-                self._taken += len(piece)
-            elif self._budget.is_waited_for and self._is_late():
-                raise NoMemory("the payload comes too slowly while others wait")
+            await self._reserve(len(piece))
             self._buffer.write(piece)
             self._size += len(piece)
         return await source.is_at_end()
 
-    def _is_late(self) -> bool:
-        return asyncio.get_running_loop().time() > self._began + limits.PART_FILL_SECONDS
+    async def _reserve(self, size: int) -> None:
+        loop = asyncio.get_running_loop()
+        is_late = loop.time() > self._began + limits.PART_FILL_SECONDS
+        if is_late and self._budget.is_waited_for and not self._may_exceed:
+            raise NoMemory("the payload comes too slowly while others wait")
+        if self._size + size <= self._taken:
+            return
+        if self._budget.take_now(size):
+            self._taken += size
+            return
+        await self._budget.take(self._most - self._taken, may_exceed=self._may_exceed)
+        self._taken = self._most
+        self._began = loop.time()
 
 
 class Source:
-    """The pieces of an object, cut to what a part still takes; `size` counts all that has come."""
+    """The pieces of an object, cut to what a part still takes.
+
+    `size` counts the bytes that have come, `given` those that were given to parts.
+    """
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = b""
         self.size = 0
+        self.given = 0
 
     async def next(self, most: int) -> bytes:
         """Return at least one and at most `most` bytes; none at the end, or when `most` is 0."""
         if not most or await self.is_at_end():
             return b""
         piece, self._rest = self._rest[:most], self._rest[most:]
+        self.given += len(piece)
         return piece
 
     async def is_at_end(self) -> bool:

@@ -45,10 +45,9 @@ class S3Store:
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
         """See `Store`."""
-        reserved = limits.S3_PART_BYTES if expected is None else min(expected, limits.S3_PART_BYTES)
         source = Source(pieces)
         headers = {"content-type": "application/octet-stream"}
-        await self._put_pieces(self._key(request_id, "payload"), source, lambda: headers, reserved, once=False)
+        await self._put_pieces(self._key(request_id, "payload"), source, lambda: headers, expected, once=False)
         return source.size
 
     def payload(self, request_id: str, size: int) -> AsyncIterator[bytes]:
@@ -90,7 +89,7 @@ class S3Store:
         if isinstance(body, bytes):
             await self._s3.put(key, body, headers(), once=True)
         else:
-            await self._put_pieces(key, Source(body), headers, reserved=0, once=True)
+            await self._put_pieces(key, Source(body), headers, None, once=True)
 
     async def has_result(self, request_id: str) -> bool:
         """See `Store`."""
@@ -125,14 +124,25 @@ class S3Store:
             return None
 
     async def _put_pieces(
-        self, key: str, source: Source, headers: Callable[[], dict[str, str]], reserved: int, *, once: bool
+        self,
+        key: str,
+        source: Source,
+        headers: Callable[[], dict[str, str]],
+        expected: int | None,
+        *,
+        once: bool,
     ) -> None:
         """One PutObject when all fits into a part, else a multipart upload: any size costs one part of memory."""
         upload: Upload | None = None
         try:
             is_complete = False
             while not is_complete:
-                async with Part(self._budget, reserved) as part:
+                most = (
+                    limits.S3_PART_BYTES
+                    if expected is None
+                    else min(expected - source.given, limits.S3_PART_BYTES)
+                )
+                async with Part(self._budget, most, may_exceed=self._policy.seconds is None) as part:
                     is_complete = await part.fill(source)
                     if is_complete and upload is None:
                         await self._s3.put(key, part.body, headers(), once=once)

@@ -70,7 +70,7 @@ class ChartNotFoundError(CortexError):
 
 def find_chart(folder: Path | None = None) -> Path:
     """Return the chart's folder: the one given, else that of this module's source checkout or installation."""
-    source = Path(__file__).resolve().parents[3] / "charts" / "cortex-async"
+    source = Path(__file__).resolve().parents[4] / "charts" / "cortex-async"
     installed = Path(sys.prefix, "share", "cortex-async", "chart")
     chart = folder or next((each for each in (source, installed) if each.is_dir()), source)
     for name in ("Chart.yaml", "values.yaml", "values.schema.json"):
