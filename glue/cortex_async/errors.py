@@ -43,6 +43,10 @@ class AwsRefused(AwsError):
         self.code = code
 
 
+class QueueMissing(AwsUnavailable):
+    """The queue does not exist (any more): it took nothing, and may be created again under the same name."""
+
+
 class UploadLost(AwsUnavailable):
     """S3 has given up an upload under way: all of it has to be sent anew."""
 

@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp import web
 
 from cortex_async import limits
-from cortex_async.errors import AwsRefused, AwsUnavailable, CortexError
+from cortex_async.errors import AwsRefused, AwsUnavailable, CortexError, QueueMissing
 from cortex_async.http.connection import error_document
 from cortex_async.storage.protocol import DamagedResult
 
@@ -50,6 +50,6 @@ async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _accepted(error: AwsUnavailable) -> str:
     """Say what became of a submission: the queue may have taken it, and only the answer been lost."""
-    if error.operation == "SendMessageBatch":
+    if error.operation == "SendMessageBatch" and not isinstance(error, QueueMissing):
         return "it is not known whether the request was accepted; submitting it again may run it twice"
     return "nothing was accepted, try again"

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from cortex_async import limits
 from cortex_async.config import ApiConfig
-from cortex_async.errors import AwsError, AwsRefused
+from cortex_async.errors import AwsError, AwsRefused, QueueMissing
 from cortex_async.gateway.errors import Rejected
 from cortex_async.http.headers import Headers, kept
 from cortex_async.queue.message import Message
@@ -53,7 +53,8 @@ class Submission:
             raise Rejected(503, "busy", f"{error}; nothing was accepted, try again") from error
         try:
             await queue.send(request_id, dataclasses.replace(reference, size=size).encode())
-        except AwsRefused:  # after AwsUnavailable the message may be on the queue, and needs its payload
+        except (AwsRefused, QueueMissing):
+            # after another AwsUnavailable the message may be on the queue, and needs its payload
             with suppress(AwsError):
                 await self._store.delete_payload(request_id)
             raise

@@ -10,7 +10,7 @@ from cortex_async.aws.client import AwsSession
 from cortex_async.aws.sqs import EntryFailure, Received, Sqs
 from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import ApiConfig
-from cortex_async.errors import AwsRefused, AwsUnavailable, CortexError
+from cortex_async.errors import AwsRefused, CortexError, QueueMissing
 from cortex_async.queue.batching import Batcher
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class SqsQueue:
         except AwsRefused as error:
             if not _is_missing(error):
                 raise
-            raise AwsUnavailable(error.operation, f"the queue {self.url} does not exist (any more)") from error
+            raise QueueMissing(error.operation, f"the queue {self.url} does not exist (any more)") from error
 
 
 def _entry_bytes(entry: dict[str, Any]) -> int:
