@@ -33,11 +33,57 @@ def delay_seconds(failures: int, longest: float = limits.RETRY_LONGEST_SECONDS) 
     return random.uniform(0, min(longest, limits.RETRY_FIRST_SECONDS * 2 ** min(failures, 30)))
 
 
+class Health:
+    """What all calls to one service have in common: after an outage, the first success wakes those that wait.
+
+    An outage is a run of failures of whatever calls. While some calls succeed, as when throttled, nobody is woken.
+    """
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._sleepers: set[asyncio.Future[None]] = set()
+
+    def failed(self) -> None:
+        """Note a failed call."""
+        self._failures += 1
+
+    def succeeded(self) -> None:
+        """Note a successful call."""
+        if self._failures >= limits.OUTAGE_FAILURES:
+            loop = asyncio.get_running_loop()
+            for sleeper in self._sleepers:
+                loop.call_later(random.uniform(0, limits.RECOVERED_SECONDS), _wake, sleeper)
+        self._failures = 0
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep that long, or until an outage is over."""
+        loop = asyncio.get_running_loop()
+        sleeper: asyncio.Future[None] = loop.create_future()
+        self._sleepers.add(sleeper)
+        timer = loop.call_later(seconds, _wake, sleeper)
+        try:
+            await sleeper
+        finally:
+            timer.cancel()
+            self._sleepers.discard(sleeper)
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
+
+
 class Backoff:
     """The pauses of one retry loop, until `seconds` have passed since it was made (None: no limit)."""
 
-    def __init__(self, seconds: float | None = None, longest: float = limits.RETRY_LONGEST_SECONDS) -> None:
+    def __init__(
+        self,
+        seconds: float | None = None,
+        longest: float = limits.RETRY_LONGEST_SECONDS,
+        health: Health | None = None,
+    ) -> None:
         self._longest = longest
+        self._health = health or Health()
         self.give_up_at = None if seconds is None else asyncio.get_running_loop().time() + seconds
         self.failures = 0
 
@@ -47,4 +93,4 @@ class Backoff:
         self.failures += 1
         if self.give_up_at is not None and asyncio.get_running_loop().time() + wait >= self.give_up_at:
             raise problem
-        await asyncio.sleep(wait)
+        await self._health.sleep(wait)

@@ -19,6 +19,9 @@ S3_READ_SECONDS = 30.0  # without a byte of an answer
 SQS_READ_SECONDS = 10.0  # SQS answers in milliseconds, and other batches wait behind a silent connection
 RECEIVE_READ_SECONDS = 10.0  # beyond the long poll
 RETRY_FIRST_SECONDS = 0.05
+RECOVERED_SECONDS = 0.5  # within that time all go on that waited out an outage
+OUTAGE_FAILURES = 5  # in a row, of all calls to a service, are an outage
+RECEIVE_PAUSE_SECONDS = 1.0  # the longest between two receives that fail
 RETRY_LONGEST_SECONDS = 20.0  # as in AWS's standard retry mode
 REFUSED_FIRST_SECONDS = 1.0  # a refusal passes only when somebody mends a permission or a name
 FIND_QUEUE_LONGEST_SECONDS = 2.0  # provisioning makes the queue within seconds of the first start
@@ -28,6 +31,7 @@ CREDENTIALS_PAUSE_SECONDS = 10.0  # between refreshes of valid keys: botocore be
 NO_CREDENTIALS_PAUSE_SECONDS = 1.0  # between failures while callers wait: STS must not be flooded
 WRITTEN_AT_ONCE_BYTES = 65_536  # a larger body goes in pieces, so that it does not hold up the event loop
 BATCHES_AT_ONCE = 8  # only full batches go beside a call that is under way
+DELETE_LINGER_SECONDS = 1.0  # a deletion waits for nine others, so that it costs a tenth; nothing waits for it
 PROMPT_SECONDS = 1.0  # a call that takes longer is no longer waited for: it must not hold up the others
 
 # Uploads ------------------------------------------------------------------------------------------------------
@@ -52,8 +56,12 @@ ID_FUTURE_SECONDS = 300.0  # an id may be ahead of this machine's clock by that 
 
 # The dispatcher and its container -----------------------------------------------------------------------------
 RECEIVES_AT_ONCE = 4  # more bring nothing: ten messages each fill 40 slots in one round trip
+AHEAD_SECONDS = 0.5  # a request is received ahead if it is likely to begin within that time
+AHEAD_POLL_SECONDS = 1  # of a receive ahead: while it waits, another pod may get free
+TURN_SECONDS = 1.5  # a request that was received ahead goes back when it has not begun by then
+RECEIVE_GUESS_SECONDS = 0.02  # until the first receives have been measured
 STORING_AT_MOST = 20  # answered requests whose results are not stored yet; beyond, receiving stops
-MARK_AFTER_SECONDS = 0.25  # a request that ends sooner needs no in_progress object, which is a PUT
+MARK_AFTER_SECONDS = 5.0  # a request that ends sooner needs no in_progress object: a PUT would double its price
 REFUSED_HOLD_SECONDS = 30.0  # a container that restarts comes back without costing an attempt
 VISIBILITY_MARGIN_SECONDS = 60  # before the 12 hours that SQS keeps a message hidden at the most
 CONTAINER_CONNECT_SECONDS = 5.0

@@ -18,6 +18,7 @@ _CLASS = {
     "ReceiveMessage": "sqs",
     "DeleteMessageBatch": "sqs",
     "ChangeMessageVisibilityBatch": "sqs",
+    "GetQueueUrl": "sqs",
 }
 
 

@@ -32,7 +32,7 @@ def test_api_json_is_what_the_glue_expects(helm: Helm) -> None:
             "name": "cortex-hello",
             "deadLetterName": "cortex-hello-dead-letter",
             "maxAttempts": 3,
-            "visibilityTimeoutSeconds": 60,
+            "visibilityTimeoutSeconds": 30,
             "inlineLimitBytes": 262144,
             "retryOn": [],
         },

@@ -85,7 +85,7 @@ async def test_payload_over_the_inline_limit_costs_one_put_and_one_get_more(make
 async def test_request_that_takes_long_costs_one_put_more(make_api: MakeApi) -> None:
     stack = make_api()
     async with LoadClient(stack, 1) as client:
-        await run(stack, client, query="?sleep=1")
+        await run(stack, client, query="?sleep=6")
     made = calls(stack)
     assert made["PutObject"] == 2
     assert "GetObject" not in made

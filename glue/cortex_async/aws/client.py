@@ -22,7 +22,7 @@ from cortex_async.aws.credentials import Credentials
 from cortex_async.aws.proxy import proxy_for
 from cortex_async.aws.retry import Retry, decide
 from cortex_async.aws.signing import Keys, Signer
-from cortex_async.backoff import Backoff, RetryPolicy
+from cortex_async.backoff import Backoff, Health, RetryPolicy
 from cortex_async.config import AwsConfig
 from cortex_async.errors import AwsRefused, AwsUnavailable, CredentialsError, ObjectExists, ObjectMissing
 from cortex_async.http.body import Body, BodyInPieces
@@ -90,6 +90,7 @@ class Service:
     def __init__(self, session: AwsSession, name: str, base_url: str, policy: RetryPolicy) -> None:
         self._session = session
         self._policy = policy
+        self.health = Health()
         self._base = base_url
         parts = urlsplit(base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -114,7 +115,7 @@ class Service:
         return await self._retrying(call, read=False)
 
     async def _retrying(self, call: Call, *, read: bool) -> aiohttp.ClientResponse:
-        backoff = Backoff(self._policy.seconds)
+        backoff = Backoff(self._policy.seconds, health=self.health)
         # a single try takes as long as the call's own timeouts allow
         deadline = backoff.give_up_at if self._policy.seconds else None
         refused_pause = limits.REFUSED_FIRST_SECONDS
@@ -124,6 +125,7 @@ class Service:
                 clock_offset = self._session.clock_offset
                 response = await self._once(call, keys, clock_offset, deadline, read=read)
                 if response.status < 300 and not (call.may_fail_late and b"<Error>" in await response.read()):
+                    self.health.succeeded()
                     return response
                 problem: AwsRefused | AwsUnavailable = await self._examine(call, response, keys, clock_offset)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -138,6 +140,7 @@ class Service:
                 await asyncio.sleep(refused_pause)
                 refused_pause = min(2 * refused_pause, limits.RETRY_LONGEST_SECONDS)
             else:
+                self.health.failed()
                 await backoff.pause(problem)
                 log.info("retrying a call to AWS", extra={"reason": str(problem), "failures": backoff.failures})
 

@@ -8,7 +8,7 @@ from typing import Any
 from cortex_async import limits
 from cortex_async.aws.client import AwsSession, Call, Service
 from cortex_async.aws.endpoints import aws_endpoint
-from cortex_async.backoff import SINGLE_TRY
+from cortex_async.backoff import SINGLE_TRY, Health
 from cortex_async.errors import AwsUnavailable
 
 
@@ -37,6 +37,11 @@ class Sqs:
     def __init__(self, session: AwsSession) -> None:
         region = session.config.region
         self._service = Service(session, "sqs", session.endpoint("sqs") or aws_endpoint("sqs", region), SINGLE_TRY)
+
+    @property
+    def health(self) -> Health:
+        """Whether the service answers: for those that wait to try again."""
+        return self._service.health
 
     async def queue_url(self, name: str) -> str:
         """Return the URL of the queue called `name`; raises AwsRefused (code QueueDoesNotExist)."""

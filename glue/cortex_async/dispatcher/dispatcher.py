@@ -9,6 +9,7 @@ from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.attempt import AttemptRunner
 from cortex_async.dispatcher.container import Container
 from cortex_async.dispatcher.in_flight import InFlight, Request
+from cortex_async.dispatcher.pace import Pace
 from cortex_async.dispatcher.processor import Processor
 from cortex_async.dispatcher.progress_marker import ProgressMarker
 from cortex_async.dispatcher.readiness import Readiness
@@ -42,9 +43,11 @@ class Dispatcher:
         self._store = store
         self._readiness = readiness
         visibility_seconds = config.queue.visibility_timeout_seconds
-        self._in_flight = InFlight(queue, visibility_seconds, config.pod.max_concurrency)
-        wait_seconds = _long_poll_seconds(config.pod.termination_grace_period_seconds)
-        self._receiver = Receiver(queue, self._in_flight, readiness, wait_seconds)
+        slots = config.pod.max_concurrency
+        pace = Pace(slots, _long_poll_seconds(config.pod.termination_grace_period_seconds))
+        self._queue = queue
+        self._in_flight = InFlight(queue, visibility_seconds, slots, pace)
+        self._receiver = Receiver(queue, self._in_flight, readiness, pace)
         attempts = AttemptRunner(config, store, container, readiness, self._in_flight)
         self._processor = Processor(store, self._in_flight, dead_letters, attempts)
         self._tasks: dict[asyncio.Task[None], Request] = {}
@@ -63,6 +66,8 @@ class Dispatcher:
     async def drain(self, seconds: float) -> None:
         """Finish what is in flight; what is not finished after that time is given back to the queue."""
         self._is_draining = True
+        self._queue.flush()
+        self._in_flight.stop_waiting()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + max(0, seconds - limits.RELEASE_SECONDS)
         log.info("draining", extra={"in_flight": len(self._in_flight), "seconds": round(seconds)})
@@ -110,7 +115,8 @@ class Dispatcher:
         self._in_flight.add(request)
         # a long poll may bring something after the container has ceased to be ready
         is_wanted = self._readiness.is_ready and not self._is_draining
-        task = asyncio.create_task(self._processor.process(request) if is_wanted else self._give_back(request))
+        step = self._processor.process if is_wanted else self._processor.decline
+        task = asyncio.create_task(step(request))
         self._tasks[task] = request
         task.add_done_callback(self._task_ended)
 
@@ -128,10 +134,6 @@ class Dispatcher:
             log.error("a message that is not ours is left for the dead-letter queue", extra=facts)
             return None
         return message
-
-    async def _give_back(self, request: Request) -> None:
-        await self._in_flight.release(request, 0, limits.RELEASE_SECONDS / 2)
-        self._in_flight.remove(request)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         request = self._tasks.pop(task)

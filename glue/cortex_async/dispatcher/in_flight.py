@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from cortex_async import limits
+from cortex_async.dispatcher.pace import Load, Pace
 from cortex_async.dispatcher.progress_marker import ProgressMarker
 from cortex_async.errors import AwsError
 from cortex_async.queue.message import Message
@@ -21,7 +23,8 @@ class Request:
 
     `receive_count` is SQS's. `receipts` maps message ids to receipt handles: a duplicate delivery adds one.
     `attempt` is the number of this attempt, from 1 on. `has_failed` says that the attempt counts also when the
-    request is given back. While `in_container`, it takes one of the `max_concurrency` slots.
+    request is given back. `began_at` is the time, by the loop's clock, since which it takes one of the
+    `max_concurrency` slots; None before and after. `extended_at` is when its visibility was extended last.
     """
 
     message: Message
@@ -30,8 +33,10 @@ class Request:
     marker: ProgressMarker
     attempt: int = 1
     has_failed: bool = False
-    in_container: bool = True
+    is_stored: bool = False
+    began_at: float | None = None
     received_at: float = field(default_factory=time.monotonic)
+    extended_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     @property
     def id(self) -> str:
@@ -40,17 +45,21 @@ class Request:
 
 
 class InFlight:
-    """All requests in flight, and the slots of the container that they take.
+    """All requests in flight, and the slots of the container that they take or wait for.
 
-    `changed` is set whenever a slot gets free, or a request has ended.
+    `changed` is set whenever a slot has changed hands, or a request has ended.
     """
 
-    def __init__(self, queue: Queue, visibility_seconds: int, max_concurrency: int) -> None:
+    def __init__(self, queue: Queue, visibility_seconds: int, max_concurrency: int, pace: Pace) -> None:
         self._queue = queue
         self._interval = visibility_seconds / 3
         self._max_concurrency = max_concurrency
         self._requests: dict[str, Request] = {}
+        self._pace = pace
         self._in_container = 0
+        self._stored = 0  # of those in flight: only their messages are still to be deleted
+        self._began_sum = 0.0  # of all in the container
+        self._waiting: deque[asyncio.Future[bool]] = deque()
         self.changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -60,12 +69,16 @@ class InFlight:
         return iter(list(self._requests.values()))
 
     @property
-    def free_slots(self) -> int:
-        """How many requests the container could take now; 0 while too many answers wait to be stored."""
-        storing = len(self._requests) - self._in_container
-        if storing >= max(limits.STORING_AT_MOST, self._max_concurrency):
-            return 0
-        return self._max_concurrency - self._in_container
+    def is_storing_too_much(self) -> bool:
+        """Whether so many answers wait to be stored that nothing more should be received."""
+        storing = len(self._requests) - self._in_container - len(self._waiting) - self._stored
+        return storing >= max(limits.STORING_AT_MOST, self._max_concurrency)
+
+    def load(self, asked: int) -> Load:
+        """What is in flight, beside the `asked` messages of open receives."""
+        busy = self._in_container
+        mean_age = asyncio.get_running_loop().time() - self._began_sum / busy if busy else 0.0
+        return Load(busy, len(self._waiting), asked, mean_age)
 
     def find_duplicate(self, message: Message, received: Received) -> bool:
         """Whether the request is in flight already; then this delivery only adds a receipt handle."""
@@ -76,20 +89,62 @@ class InFlight:
         return True
 
     def add(self, request: Request) -> None:
-        """Take a request in, and a slot for it."""
+        """Take a request in."""
         self._requests[request.id] = request
-        self._in_container += 1
+
+    async def take_slot(self, request: Request) -> bool:
+        """Wait for a slot, in the order of arrival; False when none got free in time, or the pod shuts down."""
+        loop = asyncio.get_running_loop()
+        if self._waiting or self._in_container >= self._max_concurrency:
+            turn: asyncio.Future[bool] = loop.create_future()
+            self._waiting.append(turn)
+            timer = loop.call_later(limits.TURN_SECONDS, _refuse, turn)
+            try:
+                if not await turn:
+                    return False
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled() and turn.result():
+                    self._in_container -= 1
+                    self._serve()
+                raise
+            finally:
+                timer.cancel()
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+        else:
+            self._in_container += 1
+        request.began_at = loop.time()
+        self._began_sum += request.began_at
+        return True
 
     def free_slot(self, request: Request) -> None:
         """Say that the container has done its part; saying it again changes nothing."""
-        if request.in_container:
-            request.in_container = False
-            self._in_container -= 1
-            self.changed.set()
+        if request.began_at is None:
+            return
+        self._pace.worked(asyncio.get_running_loop().time() - request.began_at)
+        self._began_sum -= request.began_at
+        request.began_at = None
+        self._in_container -= 1
+        self._serve()
+
+    def stop_waiting(self) -> None:
+        """Let none that waits for a slot go on waiting: the pod shuts down."""
+        for turn in self._waiting:
+            _refuse(turn)
+
+    def _serve(self) -> None:
+        while self._waiting and self._in_container < self._max_concurrency:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._in_container += 1
+                turn.set_result(True)
+        self.changed.set()
 
     def remove(self, request: Request) -> None:
         """Forget a request: it has ended, or was given back."""
         self.free_slot(request)
+        self._stored -= request.is_stored
+        request.is_stored = False
         self._requests.pop(request.id, None)
         self.changed.set()
 
@@ -103,23 +158,30 @@ class InFlight:
         await self._each_receipt(request, "release", release)
 
     async def delete(self, request: Request) -> None:
-        """Delete the message of a request that has ended."""
+        """Delete the message of a request that has ended: its result is stored."""
+        request.is_stored = True
+        self._stored += 1
+        self.changed.set()
         await self._each_receipt(request, "delete", self._queue.delete)
 
     async def heartbeat(self) -> None:
-        """Extend the visibility of all in flight, three times in a visibility timeout; runs until cancelled.
+        """Extend each message's visibility when a third of the timeout has passed; runs until cancelled.
 
-        At fixed times: an extension that SQS keeps waiting is given up when the next is due.
+        At fixed times, so that those in flight are extended together, and short requests not at all. An extension
+        that SQS keeps waiting is given up when the next is due.
         """
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            due = max(due + self._interval, loop.time())
+            due = max(due + self._interval / 2, loop.time())
             await asyncio.sleep(due - loop.time())
-            await asyncio.gather(*[self._each_receipt(each, "extend", self._extend) for each in self])
+            old = [each for each in self if loop.time() - each.extended_at >= self._interval]
+            for each in old:
+                each.extended_at = loop.time()
+            await asyncio.gather(*[self._each_receipt(each, "extend", self._extend) for each in old])
 
     async def _extend(self, handle: str) -> None:
-        async with asyncio.timeout(self._interval):
+        async with asyncio.timeout(self._interval / 2):
             await self._queue.extend(handle)
 
     async def _each_receipt(self, request: Request, name: str, change: Callable[[str], Awaitable[None]]) -> None:
@@ -128,6 +190,11 @@ class InFlight:
             await changes[0]
         else:
             await asyncio.gather(*changes)
+
+
+def _refuse(turn: asyncio.Future[bool]) -> None:
+    if not turn.done():
+        turn.set_result(False)
 
 
 async def _logged(request: Request, name: str, change: Awaitable[None]) -> None:

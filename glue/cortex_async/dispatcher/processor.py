@@ -27,6 +27,9 @@ class Processor:
 
     async def process(self, request: Request) -> None:
         """Bring one request to its end, or give it back for a retry; when cancelled it stays in flight."""
+        if not await self._in_flight.take_slot(request):
+            await self.decline(request)
+            return
         may_begin = await self._may_begin(request)
         facts = {"id": request.id, "attempt": request.attempt, "receive_count": request.receive_count}
         log.info("request taken", extra=facts)
@@ -37,6 +40,12 @@ class Processor:
         self._in_flight.remove(request)
         seconds = round(time.monotonic() - request.received_at, 3)
         log.info("request ended", extra={**facts, "end": end, "seconds": seconds})
+
+    async def decline(self, request: Request) -> None:
+        """Give a request back that has not begun."""
+        await self._in_flight.release(request, 0, limits.RELEASE_SECONDS / 2)
+        self._in_flight.remove(request)
+        log.info("request given back before it began", extra={"id": request.id})
 
     async def give_back(self, request: Request, seconds: float) -> None:
         """Give an unfinished request back on shutdown: an attempt that was cut short does not count."""

@@ -1,4 +1,4 @@
-"""Receives as many messages as the container has free slots, while the pod is ready."""
+"""Receives as many messages as the container can begin soon, while the pod is ready."""
 
 import asyncio
 import logging
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from cortex_async import limits
 from cortex_async.backoff import delay_seconds
 from cortex_async.dispatcher.in_flight import InFlight
+from cortex_async.dispatcher.pace import Pace
 from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.errors import AwsError
 from cortex_async.queue.protocol import Queue, Received
@@ -17,13 +18,12 @@ log = logging.getLogger(__name__)
 class Receiver:
     """Keeps receives open, and yields what they bring."""
 
-    def __init__(self, queue: Queue, in_flight: InFlight, readiness: Readiness, wait_seconds: int) -> None:
+    def __init__(self, queue: Queue, in_flight: InFlight, readiness: Readiness, pace: Pace) -> None:
         self._queue = queue
         self._in_flight = in_flight
         self._readiness = readiness
-        self._wait_seconds = wait_seconds
-        self._open: dict[asyncio.Task[list[Received]], int] = {}
-        self._queue_is_full = False
+        self._pace = pace
+        self._open: dict[asyncio.Task[list[Received]], tuple[int, float]] = {}  # asked for, and when
         self._failures = 0
         self._paused_until = 0.0  # by the loop's clock
 
@@ -55,31 +55,31 @@ class Receiver:
             task.cancel()
 
     def _start_receives(self) -> None:
-        """Open a receive if none is open; more only while full batches come in and fit."""
-        if asyncio.get_running_loop().time() < self._paused_until:
+        """Open a receive if none is open; more only while there is a backlog, and for full batches."""
+        now = asyncio.get_running_loop().time()
+        if now < self._paused_until or self._in_flight.is_storing_too_much:
             return
-        while True:
-            free = self._in_flight.free_slots - sum(self._open.values())
-            count = min(free, limits.SQS_BATCH_ENTRIES)
-            more = self._queue_is_full and count == limits.SQS_BATCH_ENTRIES
-            if count < 1 or (self._open and not (more and len(self._open) < limits.RECEIVES_AT_ONCE)):
+        while len(self._open) < (limits.RECEIVES_AT_ONCE if self._pace.has_backlog else 1):
+            asked = sum(count for count, _ in self._open.values())
+            ask = self._pace.next_receive(self._in_flight.load(asked))
+            if ask is None or (self._open and ask.count < limits.SQS_BATCH_ENTRIES):
                 return
-            task = asyncio.create_task(self._queue.receive(count, self._wait_seconds))
-            self._open[task] = count
+            task = asyncio.create_task(self._queue.receive(ask.count, ask.wait_seconds))
+            self._open[task] = (ask.count, now)
             task.add_done_callback(lambda _: self._in_flight.changed.set())
 
     def _result(self, task: asyncio.Task[list[Received]]) -> list[Received]:
-        count = self._open.pop(task)
+        asked, began = self._open.pop(task)
         try:
             messages = task.result()
         except Exception as error:  # what is no AwsError is a defect, which must not end the receiving
             self._failures += 1
-            self._pause(delay_seconds(self._failures))
+            self._pause(delay_seconds(self._failures, limits.RECEIVE_PAUSE_SECONDS))
             facts = {"reason": str(error), "failures": self._failures}
             log.warning("could not receive", extra=facts, exc_info=not isinstance(error, AwsError))
             return []
         self._failures = 0
-        self._queue_is_full = len(messages) == count
+        self._pace.received(asked, len(messages), asyncio.get_running_loop().time() - began)
         return messages
 
     def _pause(self, seconds: float) -> None:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from cortex_async import limits
 from cortex_async.aws.sqs import EntryFailure
-from cortex_async.backoff import Backoff, RetryPolicy
+from cortex_async.backoff import Backoff, Health, RetryPolicy
 from cortex_async.errors import AwsRefused, AwsUnavailable
 
 Item = TypeVar("Item")
@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class Batcher(Generic[Item]):
-    """Sends items by `call`, which takes at most ten and tells for each whether it was carried out."""
+    """Sends items by `call`, which takes at most ten and tells for each whether it was carried out.
+
+    With `linger_seconds`, fewer than ten wait that long for others, or until `flush`.
+    """
 
     def __init__(
         self,
@@ -29,11 +32,16 @@ class Batcher(Generic[Item]):
         call: Callable[[Sequence[Item]], Awaitable[list[EntryFailure | None]]],
         policy: RetryPolicy,
         size: Callable[[Item], int] = lambda _: 0,
+        linger_seconds: float = 0.0,
+        health: Health | None = None,
     ) -> None:
         self._operation = operation
         self._call = call
         self._policy = policy
+        self._health = health
         self._size = size
+        self._linger_seconds = linger_seconds
+        self._lingering: asyncio.TimerHandle | None = None
         self._waiting: deque[tuple[Item, asyncio.Future[EntryFailure | None]]] = deque()
         self._calls: set[asyncio.Task[None]] = set()
         self._prompt: dict[asyncio.Task[None], asyncio.TimerHandle] = {}  # those that may still be waited for
@@ -45,7 +53,7 @@ class Batcher(Generic[Item]):
         Raises AwsRefused when the service refuses the item, unless the policy tries that again, and AwsUnavailable
         when the policy's time is over first, be it in line or in the middle of a call.
         """
-        backoff = Backoff(self._policy.seconds)
+        backoff = Backoff(self._policy.seconds, health=self._health)
         problem: AwsUnavailable | AwsRefused | None = None
         while True:
             try:
@@ -85,7 +93,25 @@ class Batcher(Generic[Item]):
         while self._waiting and self._waiting[0][1].done():  # a call that hangs must not keep them in memory
             self._waiting.popleft()
 
+    def flush(self) -> None:
+        """Let no item linger, from now on."""
+        self._linger_seconds = 0.0
+        self._end_lingering()
+
+    def _end_lingering(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+            self._start_calls()
+
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._linger_seconds and len(self._waiting) < limits.SQS_BATCH_ENTRIES:
+            if self._lingering is None:
+                self._lingering = loop.call_later(self._linger_seconds, self._end_lingering)
+            return
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         if not self._scheduled:  # not at once: what is added in the same turn of the loop goes together
             self._scheduled = True
             loop.call_soon(self._start_calls)
@@ -95,7 +121,7 @@ class Batcher(Generic[Item]):
         while (
             self._waiting
             and len(self._calls) < limits.BATCHES_AT_ONCE
-            and (not self._prompt or len(self._waiting) >= limits.SQS_BATCH_ENTRIES)
+            and (not (self._prompt or self._lingering) or len(self._waiting) >= limits.SQS_BATCH_ENTRIES)
         ):
             batch = self._next_batch()
             if batch:

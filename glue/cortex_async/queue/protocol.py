@@ -22,7 +22,11 @@ class Queue(Protocol):
         ...
 
     async def delete(self, receipt_handle: str) -> None:
-        """Take a message off the queue for good; raises AwsUnavailable and AwsRefused."""
+        """Take a message off the queue for good, together with others; raises AwsUnavailable and AwsRefused."""
+        ...
+
+    def flush(self) -> None:
+        """Let no deletion wait for others any more: the process is about to end."""
         ...
 
     async def extend(self, receipt_handle: str) -> None:

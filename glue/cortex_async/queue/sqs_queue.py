@@ -26,9 +26,15 @@ class SqsQueue:
         self._fifo = url.endswith(".fifo")
         # A receipt handle that is refused stays refused: the message comes back by itself.
         of_receipts = replace(policy, refusals=False)
-        self._sends = Batcher("SendMessageBatch", self._send, policy, _entry_bytes)
-        self._deletes = Batcher("DeleteMessageBatch", self._delete, of_receipts)
-        self._changes = Batcher("ChangeMessageVisibilityBatch", self._change, of_receipts)
+        self._sends = Batcher("SendMessageBatch", self._send, policy, _entry_bytes, health=sqs.health)
+        self._deletes = Batcher(
+            "DeleteMessageBatch",
+            self._delete,
+            of_receipts,
+            linger_seconds=limits.DELETE_LINGER_SECONDS,
+            health=sqs.health,
+        )
+        self._changes = Batcher("ChangeMessageVisibilityBatch", self._change, of_receipts, health=sqs.health)
 
     @classmethod
     async def open(cls, session: AwsSession, config: ApiConfig, policy: RetryPolicy) -> Self:
@@ -58,6 +64,10 @@ class SqsQueue:
     async def delete(self, receipt_handle: str) -> None:
         """See `Queue`."""
         await self._deletes.add(receipt_handle)
+
+    def flush(self) -> None:
+        """See `Queue`."""
+        self._deletes.flush()
 
     async def extend(self, receipt_handle: str) -> None:
         """See `Queue`."""
