@@ -94,13 +94,16 @@ class S3:
 
 
 class Upload:
-    """A multipart upload: add parts in turn (5 MiB each but the last), then `complete` or `abort`."""
+    """A multipart upload: add parts (5 MiB each but the last), several at once, then `complete` or `abort`.
+
+    Parts count in the order in which adding them begins.
+    """
 
     def __init__(self, bucket: S3, key: str, upload_id: str) -> None:
         self._bucket = bucket
         self._key = key
         self._id = quote(upload_id, safe="-_.~")
-        self._etags: list[str] = []
+        self._etags: list[str] = []  # "" until S3 has the part
 
     async def add(self, part: bytes | memoryview) -> None:
         """UploadPart; raises UploadLost, and ObjectTooLarge after the last that S3 takes."""
@@ -108,14 +111,16 @@ class Upload:
             raise ObjectTooLarge(
                 f"the object is larger than {limits.S3_PARTS} parts of {limits.S3_PART_BYTES} bytes, S3's limit"
             )
-        query = f"partNumber={len(self._etags) + 1}&uploadId={self._id}"
+        self._etags.append("")
+        number = len(self._etags)
+        query = f"partNumber={number}&uploadId={self._id}"
         try:
             answer = await self._bucket.send("UploadPart", "PUT", self._key, {}, part, query, final_codes=_LOST)
         except AwsRefused as error:
             if error.code not in _LOST:
                 raise
             raise UploadLost("UploadPart", str(error)) from error
-        self._etags.append(answer.headers["ETag"])
+        self._etags[number - 1] = answer.headers["ETag"]
 
     async def complete(self, *, once: bool = False) -> None:
         """CompleteMultipartUpload; raises UploadLost, and with `once` ObjectExists when the key is taken."""

@@ -4,6 +4,7 @@ A part is held whole until S3 has it, since it may have to be sent again; S3 tak
 """
 
 import asyncio
+import copy
 import mmap
 from collections import deque
 from collections.abc import AsyncIterator
@@ -88,7 +89,7 @@ def _is_granted(place: asyncio.Future[None]) -> bool:
 
 
 class Part:
-    """One part of an upload, for `async with`, which ends with its memory given back.
+    """One part of an upload, for `with`, which ends with its memory given back.
 
     It needs at most `most` bytes. With `may_exceed` it is never refused, but may take more than there is.
     """
@@ -100,17 +101,24 @@ class Part:
         self._taken = 0
         self._size = 0
 
-    async def __aenter__(self) -> Self:
+        self._began = asyncio.get_running_loop().time()
         # Anonymous memory: its pages count when they are written, and are the system's again when it is closed.
         self._buffer = mmap.mmap(-1, limits.S3_PART_BYTES)
-        self._began = asyncio.get_running_loop().time()
+
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        del self._buffer
         self._budget.give_back(self._taken)
+        self._taken = 0
+
+    def handed_over(self) -> "Part":
+        """Return a part with the same bytes and memory, which this one no longer gives back."""
+        other = copy.copy(self)
+        self._taken = 0
+        return other
 
     @property
     def body(self) -> memoryview:

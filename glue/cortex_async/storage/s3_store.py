@@ -4,6 +4,7 @@ Keys are `<prefix>/<api>/<2 hex>/<id>/<what>`; the two digits are random ones of
 over S3's partitions. Status is not stored, it follows from which of these objects exist (design.md).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Self
@@ -132,26 +133,27 @@ class S3Store:
         *,
         once: bool,
     ) -> None:
-        """One PutObject when all fits into a part, else a multipart upload: any size costs one part of memory."""
+        """One PutObject when all fits into a part, else a multipart upload, several parts at once."""
         upload: Upload | None = None
+        sending: set[asyncio.Task[None]] = set()
         try:
             is_complete = False
             while not is_complete:
-                most = (
-                    limits.S3_PART_BYTES
-                    if expected is None
-                    else min(expected - source.given, limits.S3_PART_BYTES)
-                )
-                async with Part(self._budget, most, may_exceed=self._policy.seconds is None) as part:
+                most = limits.S3_PART_BYTES
+                if expected is not None:
+                    most = min(expected - source.given, most)
+                with Part(self._budget, most, may_exceed=self._policy.seconds is None) as part:
                     is_complete = await part.fill(source)
                     if is_complete and upload is None:
                         await self._s3.put(key, part.body, headers(), once=once)
                         return
                     upload = upload or await self._s3.begin_upload(key, headers())
-                    await upload.add(part.body)
+                    sending.add(asyncio.create_task(_send(upload, part.handed_over())))
+                sending = await _ended(sending, 0 if is_complete else limits.PARTS_AT_ONCE - 1)
             assert upload is not None
             await upload.complete(once=once)
         except BaseException:
+            await _cancelled(sending)
             if upload is not None:
                 await upload.abort()
             raise
@@ -181,6 +183,26 @@ class S3Store:
             broken = AwsUnavailable("GetObject", f"the connection broke after {done} of {size} bytes")
             broken.__cause__ = problem
             await backoff.pause(broken)
+
+
+async def _send(upload: Upload, part: Part) -> None:
+    with part:
+        await upload.add(part.body)
+
+
+async def _ended(sending: set[asyncio.Task[None]], most: int) -> set[asyncio.Task[None]]:
+    """Wait until at most `most` parts are being sent, and return those; raises what sending one raised."""
+    while len(sending) > most:
+        done, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    return sending
+
+
+async def _cancelled(sending: set[asyncio.Task[None]]) -> None:
+    for task in sending:
+        task.cancel()
+    await asyncio.gather(*sending, return_exceptions=True)
 
 
 def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
