@@ -1,4 +1,4 @@
-"""Local mode's own client of the gateway and the dispatcher."""
+"""The payload and the result of `--once`, and waiting for the processes that local mode starts."""
 
 import asyncio
 import json
@@ -8,21 +8,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 
 from cortex_async.errors import CortexError
+from cortex_async.smoke import FinishedRequest
 
 _FIRST_PAUSE_SECONDS = 0.02
 _IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
 _LONGEST_PAUSE_SECONDS = 0.5
 
-T = TypeVar("T")
 
-
-class RequestError(CortexError):
-    """The gateway did not take the request, or lost it."""
+class PayloadError(CortexError):
+    """The payload cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def read_payload(argument: str, content_type: str | None) -> Payload:
         else:
             body = argument.encode("utf-8", "surrogateescape")
     except OSError as error:
-        raise RequestError(f"the payload {argument} cannot be read: {error.strerror}") from error
+        raise PayloadError(f"the payload {argument} cannot be read: {error.strerror}") from error
     guess = mimetypes.guess_type(argument)[0] if argument.startswith("@") else None
     return Payload(body, content_type or guess or _guess_type(body))
 
@@ -59,26 +58,26 @@ def read_payload(argument: str, content_type: str | None) -> Payload:
 async def wait_until_answers(session: aiohttp.ClientSession, url: str) -> None:
     """Wait until something answers HTTP at the URL, whatever it says."""
 
-    async def look() -> bool | None:
+    async def answers() -> bool:
         async with session.get(url) as answer:
             await answer.read()
             return True
 
-    await _until(look)
+    await _until(answers)
 
 
-async def wait_until_ready(session: aiohttp.ClientSession, url: str, seen: list[str]) -> None:
-    """Wait until a `/readyz` answers 200; `seen` is kept to what it last said it waits for."""
+async def wait_until_ready(session: aiohttp.ClientSession, url: str, waiting_for: list[str]) -> None:
+    """Wait until a `/readyz` answers 200; `waiting_for` is kept up to date with what it names."""
 
-    async def look() -> bool | None:
+    async def is_ready() -> bool:
         async with session.get(url) as answer:
             if answer.status == 200:
                 return True
-            said = await answer.json(content_type=None)
-            seen[:] = [str(each) for each in said.get("waiting_for", ())]
-            return None
+            document = await answer.json(content_type=None)
+            waiting_for[:] = [str(each) for each in document.get("waiting_for", ())]
+            return False
 
-    await _until(look)
+    await _until(is_ready)
 
 
 async def wait_until_none_in_flight(session: aiohttp.ClientSession, endpoint_url: str, queue: str) -> None:
@@ -89,43 +88,18 @@ async def wait_until_none_in_flight(session: aiohttp.ClientSession, endpoint_url
         async with session.post(endpoint_url, json=body, headers=headers) as answer:
             return await answer.json(content_type=None)
 
-    async def look() -> bool | None:
+    async def is_empty() -> bool:
         url = (await ask("GetQueueUrl", {"QueueName": queue}))["QueueUrl"]
         found = await ask("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": [_IN_FLIGHT]})
-        return True if found["Attributes"][_IN_FLIGHT] == "0" else None
+        return str(found["Attributes"][_IN_FLIGHT]) == "0"
 
-    await _until(look)
-
-
-async def submit(session: aiohttp.ClientSession, url: str, payload: Payload) -> str:
-    """Submit a request and return its id."""
-    headers = {"Content-Type": payload.content_type}
-    try:
-        async with session.post(url, data=payload.body, headers=headers) as answer:
-            text = await answer.text(errors="replace")
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise RequestError(f"the gateway did not take the request: {error!r}") from error
-    if answer.status != 200:
-        raise RequestError(f"the gateway did not take the request: {answer.status} {text.strip()}")
-    return str(json.loads(text)["id"])
+    await _until(is_empty)
 
 
-async def wait_for_result(session: aiohttp.ClientSession, url: str) -> Outcome:
-    """Wait until the request at the URL is completed or failed."""
-
-    async def look() -> Outcome | None:
-        async with session.get(url) as answer:
-            text = await answer.text(errors="replace")
-        if answer.status >= 500:
-            return None
-        if answer.status != 200:
-            raise RequestError(f"the gateway does not know the request: {answer.status} {text.strip()}")
-        fields = raw_fields(text)
-        status = json.loads(fields["status"])
-        document = {"completed": "result", "failed": "error"}.get(status)
-        return Outcome(status, fields[document]) if document else None
-
-    return await _until(look)
+def outcome(finished: FinishedRequest) -> Outcome:
+    """Return how a request ended, with the document that the gateway's answer has for it."""
+    document = "result" if finished.status == "completed" else "error"
+    return Outcome(finished.status, raw_fields(finished.answer)[document])
 
 
 def raw_fields(text: str) -> Mapping[str, str]:
@@ -149,13 +123,13 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-async def _until(look: Callable[[], Awaitable[T | None]]) -> T:
-    """Look until something is found, a little less often each time; what does not answer is looked at again."""
+async def _until(is_true: Callable[[], Awaitable[bool]]) -> None:
+    """Ask until the answer is true, a little less often each time; no answer counts as false."""
     pause = _FIRST_PAUSE_SECONDS
     while True:
         with suppress(aiohttp.ClientError, TimeoutError):
-            if (found := await look()) is not None:
-                return found
+            if await is_true():
+                return
         await asyncio.sleep(pause)
         pause = min(pause * 1.3, _LONGEST_PAUSE_SECONDS)
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from cortex_async import smoke
 from cortex_async.errors import CortexError
 from cortex_async_tools.local import client
 from cortex_async_tools.local.emulator import EMULATOR, create_bucket
@@ -118,9 +119,10 @@ class Session:
 
     async def _submit(self, http: aiohttp.ClientSession, payload: client.Payload) -> client.Outcome:
         await self._get_ready(http)
-        id_ = await self._watched(client.submit(http, self._plan.url, payload))
-        self._output.plain(f"submitted {id_}")
-        return await self._watched(client.wait_for_result(http, f"{self._plan.url}/{id_}"))
+        url = self._plan.url
+        request_id = await self._watched(smoke.submit(http, url, payload.body, payload.content_type))
+        self._output.plain(f"submitted {request_id}")
+        return client.outcome(await self._watched(smoke.wait_for_result(http, f"{url}/{request_id}")))
 
     async def _get_ready(self, http: aiohttp.ClientSession) -> bool:
         waiting_for = [EMULATOR]
