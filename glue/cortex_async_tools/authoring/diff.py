@@ -16,18 +16,18 @@ from typing import Any
 
 from cortex_async.errors import CortexError
 from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.helm_yaml import dump_yaml, load_manifest
 from cortex_async_tools.chart.rendering import (
     HelmRefused,
     Object,
     find_data,
     find_object,
-    read_objects,
     release_name,
     render,
     run_helm,
 )
 from cortex_async_tools.chart.values_file import ValuesError, check_values, find_chart
-from cortex_async_tools.chart.values_file.document import DocumentError, decode, dump_yaml
+from cortex_async_tools.chart.values_file.document import DocumentError, decode
 
 _RELEASE = "release:"
 """Before the name of a release; no git revision can have it."""
@@ -102,7 +102,7 @@ def _installed(release: str, options: Sequence[str]) -> list[Object]:
         texts = [run_helm(program, ["get", part, release, *options]) for part in ("manifest", "hooks")]
     except HelmRefused as error:
         raise DiffError(f"helm cannot read the release {release}: {error}") from error
-    return [each for text in texts for each in read_objects(text)]
+    return [each for text in texts for each in load_manifest(text)]
 
 
 def _committed(file: Path, revision: str) -> str | None:

@@ -14,20 +14,20 @@ from typing import Any
 
 from cortex_async.errors import CortexError
 from cortex_async_tools.authoring import writing
+from cortex_async_tools.chart.helm_yaml import dump_yaml
 from cortex_async_tools.chart.rendering import render
-from cortex_async_tools.chart.values_file import Chart, Finding, ValuesError, locate, unreadable
+from cortex_async_tools.chart.values_file import Chart, Finding, ValuesError, finding_at, unreadable_findings
 from cortex_async_tools.chart.values_file.document import (
     Document,
     DocumentError,
     FieldPath,
     Position,
-    dump_yaml,
     parse_document,
     parse_yaml,
     read_text,
 )
-from cortex_async_tools.chart.values_file.phrases import either, nearest_name, show
-from cortex_async_tools.chart.values_file.removed_keys import retired
+from cortex_async_tools.chart.values_file.messages import listed, nearest_name, show
+from cortex_async_tools.chart.values_file.removed_keys import replacement_hint
 
 NOT_TAKEN = {
     "RealtimeAPI": "its clients wait for the response on one connection; if they can come back for the result "
@@ -109,7 +109,7 @@ def _read(file: Path) -> list[Entry]:
         text = read_text(file)
         found, positions = parse_yaml(text)
     except DocumentError as error:
-        raise ValuesError(file, unreadable(error)) from error
+        raise ValuesError(file, unreadable_findings(error)) from error
     if not isinstance(found, list):
         hint = "; one entry by itself is a values file as it stands" if isinstance(found, dict) else ""
         raise ValuesError(
@@ -155,19 +155,19 @@ def _problems(entries: Sequence[Entry], chart: Chart, aws: Mapping[str, str]) ->
         if isinstance(kind, str) and kind in NOT_TAKEN:
             continue
         if kind != "AsyncAPI":
-            yield locate(entry.document, ("kind",), _unknown_kind(kind))
+            yield finding_at(entry.document, ("kind",), _unknown_kind(kind))
             continue
         name = entry.values.get("name")
         if name is None:
-            yield locate(entry.document, ("name",), "required: the file is called after it")
+            yield finding_at(entry.document, ("name",), "required: the file is called after it")
         elif str(name) in names:
             line = names[str(name)]
-            yield locate(entry.document, ("name",), f"{name} is the name of the entry in line {line}, too")
+            yield finding_at(entry.document, ("name",), f"{name} is the name of the entry in line {line}, too")
         else:
             names[str(name)] = entry.line
         if old := _PYTHON_CLASS & entry.values.keys():
             field = min(old)
-            yield locate(entry.document, (field,), f"{retired((field,))}: {_CONTAINER}")
+            yield finding_at(entry.document, (field,), f"{replacement_hint((field,))}: {_CONTAINER}")
         else:
             yield from chart.check(entry.document, _additions(entry, aws))
 
@@ -175,7 +175,7 @@ def _problems(entries: Sequence[Entry], chart: Chart, aws: Mapping[str, str]) ->
 def _unknown_kind(kind: Any) -> str:
     kinds = ["AsyncAPI", *NOT_TAKEN]
     nearest = nearest_name(str(kind), kinds)
-    return f"expected one of {either(kinds)}, got {show(kind)}" + (
+    return f"expected one of {listed(kinds)}, got {show(kind)}" + (
         f"; did you mean `{nearest}`?" if nearest else ""
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from cortex_async.errors import CortexError
-from cortex_async_tools.chart.values_file.document import dump_yaml
+from cortex_async_tools.chart.helm_yaml import dump_yaml
 
 PLACEHOLDERS = {"region": "us-west-2", "bucket": "my-cortex-bucket"}
 """What stands for the place in AWS until the user knows it."""

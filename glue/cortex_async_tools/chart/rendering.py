@@ -9,24 +9,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cortex_async import config
 from cortex_async.config import ApiConfig
 from cortex_async.errors import CortexError
 from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.helm_yaml import load_manifest
 from cortex_async_tools.chart.values_file import ValuesError, check_values
 
 Object = dict[str, Any]
 """A Kubernetes object."""
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the same, written in C
-    """Reads plain = and << as text, as Kubernetes does; PyYAML alone takes them for something of its own."""
-
-
-for _tag in ("value", "merge"):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda _loader, node: str(node.value))
 
 
 class RenderError(CortexError):
@@ -82,14 +73,9 @@ def render(
 ) -> list[Object]:
     """Return the chart's objects; `source` is what a RenderError calls the values."""
     try:
-        return read_objects(run_helm(helm.locate(), ["template", release, chart, *arguments], stdin))
+        return load_manifest(run_helm(helm.locate(), ["template", release, chart, *arguments], stdin))
     except HelmRefused as error:
         raise RenderError(f"helm refuses {source}: {error}") from error
-
-
-def read_objects(manifest: str) -> list[Object]:
-    """Read a manifest: YAML documents, of which some may be empty."""
-    return [each for each in yaml.load_all(manifest, _Loader) if each]
 
 
 def api_config(objects: Iterable[Object]) -> ApiConfig:

@@ -51,7 +51,7 @@ class Diagnostic:
         return (self.line or 0, self.column, self.code)
 
 
-def place(
+def diagnostic_at(
     file: Path, lines: list[str], line: int | None, column: int | None, code: str, field: str, message: str
 ) -> Diagnostic:
     """Return a diagnostic with its source line, the word at its column underlined."""

@@ -16,7 +16,7 @@ UNUSED = "CA000"
 
 
 @dataclass
-class Ignore:
+class IgnoreComment:
     """One such comment; `used` gathers the codes that it suppressed."""
 
     line: int
@@ -30,10 +30,10 @@ class Ignore:
 class Suppressions:
     """The comments of one file, and the lines and messages of those that cannot be understood."""
 
-    ignores: list[Ignore]
+    ignores: list[IgnoreComment]
     wrong: list[tuple[int, int, str]]
 
-    def cover(self, code: str, line: int | None) -> bool:
+    def suppress(self, code: str, line: int | None) -> bool:
         """Return whether a warning is suppressed, and remember which comment did it."""
         found = False
         for each in self.ignores:
@@ -54,7 +54,7 @@ class Suppressions:
 
 def find_suppressions(lines: list[str], known: Collection[str]) -> Suppressions:
     """Read the comments of a file; `known` are the codes there are."""
-    ignores: list[Ignore] = []
+    ignores: list[IgnoreComment] = []
     wrong: list[tuple[int, int, str]] = []
     for number, line in enumerate(lines, start=1):
         match = _COMMENT.search(line)
@@ -69,5 +69,5 @@ def find_suppressions(lines: list[str], known: Collection[str]) -> Suppressions:
         for code in codes:
             if code not in known:
                 wrong.append((number, column, f"there is no warning {code}"))
-        ignores.append(Ignore(number, column, codes, match["what"] == "ignore-file"))
+        ignores.append(IgnoreComment(number, column, codes, match["what"] == "ignore-file"))
     return Suppressions([each for each in ignores if each.codes], wrong)

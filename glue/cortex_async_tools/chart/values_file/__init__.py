@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema.validators import validator_for
 
 from cortex_async.errors import CortexError
@@ -22,8 +21,8 @@ from cortex_async_tools.chart.values_file.document import (
     Position,
     read_document,
 )
-from cortex_async_tools.chart.values_file.explain import Problem, explain, without_false
-from cortex_async_tools.chart.values_file.phrases import show
+from cortex_async_tools.chart.values_file.messages import show
+from cortex_async_tools.chart.values_file.schema_errors import Problem, explain, with_named_refusals
 from cortex_async_tools.chart.values_file.secrets import secrets
 
 __all__ = [
@@ -34,9 +33,9 @@ __all__ = [
     "check_values",
     "field_path",
     "find_chart",
-    "locate",
+    "finding_at",
     "merge",
-    "unreadable",
+    "unreadable_findings",
 ]
 
 
@@ -85,8 +84,8 @@ class Chart:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = find_chart(folder)
-        self.defaults = yaml.safe_load((self.folder / "values.yaml").read_text(encoding="utf-8")) or {}
-        schema = without_false(json.loads((self.folder / "values.schema.json").read_text(encoding="utf-8")))
+        self.defaults = read_document(self.folder / "values.yaml").values
+        schema = with_named_refusals(json.loads((self.folder / "values.schema.json").read_text(encoding="utf-8")))
         self._validator = validator_for(schema)(schema)
 
     def check(self, document: Document, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
@@ -94,7 +93,7 @@ class Chart:
         values = merge(merge(overlay or {}, document.values, keep_nulls=True), self.defaults)
         problems = explain(self._validator.iter_errors(values))
         hidden = dict(secrets(values)) if problems else {}
-        findings = [locate(document, each.path, _message(each, hidden)) for each in problems]
+        findings = [finding_at(document, each.path, _message(each, hidden)) for each in problems]
         return sorted(findings, key=lambda finding: (finding.line or 0, finding.column or 0))
 
 
@@ -107,16 +106,16 @@ def check_values(file: Path, chart: Path, overlay: Mapping[str, Any] | None = No
     try:
         document = read_document(file)
     except DocumentError as error:
-        return unreadable(error)
+        return unreadable_findings(error)
     return loaded.check(document, overlay)
 
 
-def locate(document: Document, path: FieldPath, message: str) -> Finding:
+def finding_at(document: Document, path: FieldPath, message: str) -> Finding:
     """Return a finding about a field, at its place in the file or its nearest parent's."""
     return _finding(path, document.position(path), message)
 
 
-def unreadable(error: DocumentError) -> list[Finding]:
+def unreadable_findings(error: DocumentError) -> list[Finding]:
     """Return the findings for a file that is not one YAML mapping."""
     return [_finding(path, position, message) for path, position, message in error.problems]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from cortex_async_tools.chart.values_file.phrases import show
-from cortex_async_tools.chart.values_file.scalars import Dumper, Loader
+from cortex_async_tools.chart.helm_yaml import ValuesLoader
+from cortex_async_tools.chart.values_file.messages import show
 
 _MOST_NODES = 100_000
 """Fields and list entries that a document may have once its aliases are written out: 1 kB can mean billions."""
@@ -50,11 +50,6 @@ class Document:
         while path not in self.positions:
             path = path[:-1]
         return self.positions[path]
-
-
-def dump_yaml(value: Any) -> str:
-    """Write a value so that Helm reads it back, texts of several lines as such."""
-    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
 
 
 def read_document(file: Path) -> Document:
@@ -97,7 +92,7 @@ def parse_yaml(text: str) -> tuple[Any, dict[FieldPath, Position]]:
     """Read one YAML document of any shape, and where each of its parts stands; raises `DocumentError`."""
     places = _Places(text)
     try:
-        loader = Loader(text)
+        loader = ValuesLoader(text)
     except yaml.YAMLError as error:
         raise places.syntax_problem(error) from error
     try:
@@ -143,7 +138,7 @@ class _Places:
 class _Builder:
     """Turns YAML nodes into plain values; gathers positions and problems on the way."""
 
-    def __init__(self, loader: Loader, places: _Places) -> None:
+    def __init__(self, loader: ValuesLoader, places: _Places) -> None:
         self.loader = loader
         self.places = places
         self.positions: dict[FieldPath, Position] = {}

@@ -39,12 +39,12 @@ def show(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def either(names: list[str], quote: str = "`") -> str:
+def listed(names: list[str], quote: str = "`") -> str:
     """Return names as a list in words."""
     return ", ".join(f"{quote}{name}{quote}" for name in names)
 
 
-def sentence(error: ValidationError) -> str:
+def schema_message(error: ValidationError) -> str:
     """Say what was expected and what came."""
     text = f"expected {expected(error)}, got {show(error.instance)}"
     rule: Any = error.validator_value
@@ -79,7 +79,7 @@ def description(error: ValidationError) -> str:
 
 def _forbidden(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
-        return f"anything but {either([show(value) for value in schema['enum']], quote='')}"
+        return f"anything but {listed([show(value) for value in schema['enum']], quote='')}"
     if "pattern" in schema:
         return f"text that does not match {schema['pattern']}"
     return f"nothing that fits {show(schema)}"
@@ -87,7 +87,7 @@ def _forbidden(schema: Mapping[str, Any]) -> str:
 
 _RULES: dict[str, Callable[[Any], str]] = {
     "type": lambda types: " or ".join(_NOUNS[each] for each in _as_list(types)),
-    "enum": lambda values: either([show(value) for value in values], quote=""),
+    "enum": lambda values: listed([show(value) for value in values], quote=""),
     "const": show,
     "minimum": lambda limit: f"at least {limit}",
     "maximum": lambda limit: f"at most {limit}",

@@ -11,7 +11,7 @@ _SUCCESSORS: dict[FieldPath, str] = {
 }
 
 
-def retired(path: FieldPath) -> str | None:
+def replacement_hint(path: FieldPath) -> str | None:
     """Return what took the place of a field of old, None for any other."""
     successor = _SUCCESSORS.get(path)
     return successor and f"it is from before Cortex 0.36; {successor} took its place"

@@ -13,15 +13,15 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 
 from cortex_async_tools.chart.values_file.document import FieldPath
-from cortex_async_tools.chart.values_file.phrases import (
+from cortex_async_tools.chart.values_file.messages import (
     description,
-    either,
     expected,
+    listed,
     nearest_name,
-    sentence,
+    schema_message,
     show,
 )
-from cortex_async_tools.chart.values_file.removed_keys import retired
+from cortex_async_tools.chart.values_file.removed_keys import replacement_hint
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ def explain(errors: Iterable[ValidationError]) -> list[Problem]:
     ]
 
 
-def without_false(schema: Any) -> Any:
+def with_named_refusals(schema: Any) -> Any:
     """Return the schema with `false` for a field replaced by what forbids it too, but names it when it is there.
 
     jsonschema leaves the field out of the path of an error that comes from `false`.
     """
     if isinstance(schema, list):
-        return [without_false(each) for each in schema]
+        return [with_named_refusals(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    copied = {key: without_false(value) for key, value in schema.items()}
+    copied = {key: with_named_refusals(value) for key, value in schema.items()}
     forbidden = {"not": {}, "description": schema.get("description", "")}
     for key in {"properties", "patternProperties"} & copied.keys():
         copied[key] = {name: forbidden if value is False else value for name, value in copied[key].items()}
@@ -94,9 +94,9 @@ def _explain(error: ValidationError) -> Iterator[_Found]:
         meaning = description(error) or "beside the other fields given here"
         yield Problem(path, f"not allowed ({meaning})"), None
     elif "propertyNames" in error.absolute_schema_path:
-        yield Problem((*path, str(error.instance)), sentence(error)), None
+        yield Problem((*path, str(error.instance)), schema_message(error)), None
     else:
-        yield Problem(path, sentence(error)), None
+        yield Problem(path, schema_message(error)), None
 
 
 def _explain_unknown(error: ValidationError, path: FieldPath) -> Iterator[_Found]:
@@ -109,7 +109,7 @@ def _explain_unknown(error: ValidationError, path: FieldPath) -> Iterator[_Found
         if name in known or any(re.search(pattern, name) for pattern in patterns):
             continue
         nearest = nearest_name(name, [each for each in known if each not in fields]) or nearest_name(name, known)
-        if old := retired((*path, name)):
+        if old := replacement_hint((*path, name)):
             hint, nearest = old, None
         elif nearest is not None:
             hint = f"did you mean `{nearest}`?"
@@ -128,7 +128,7 @@ def _explain_alternatives(error: ValidationError, path: FieldPath) -> Iterator[_
         if len(given) != 1:
             count = "exactly one" if error.validator == "oneOf" else "at least one"
             came = "got " + " and ".join(f"`{name}`" for name in given) if given else _NONE
-            yield Problem(path, f"expected {count} of {either(names)}, {came}"), None
+            yield Problem(path, f"expected {count} of {listed(names)}, {came}"), None
             return
     failed = [list(group) for _, group in groupby(error.context or (), lambda each: each.relative_schema_path[0])]
     if not failed:

@@ -10,22 +10,22 @@ from typing import Any
 
 from cortex_async_tools.chart.values_file.document import FieldPath
 
-Values = Mapping[str, Any]
-Problem = tuple[FieldPath, str]
+MergedValues = Mapping[str, Any]
+FieldMessage = tuple[FieldPath, str]
 """Where something is, and what is wrong with it and what to do."""
 
-Check = Callable[[Values], Iterator[Problem]]
+Check = Callable[[MergedValues], Iterator[FieldMessage]]
 
 _SHELLS = {"sh", "bash", "ash", "dash", "zsh"}
 
 
-def containers(values: Values) -> Iterator[tuple[FieldPath, Mapping[str, Any]]]:
+def containers(values: MergedValues) -> Iterator[tuple[FieldPath, Mapping[str, Any]]]:
     """Yield the user's containers with their paths."""
     for index, container in enumerate(values["pod"]["containers"]):
         yield ("pod", "containers", index), container
 
 
-def words(container: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
+def command_words(container: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
     """Yield the words a container is started with: the field that has it, its index, the word."""
     for name in ("command", "args"):
         for index, word in enumerate(container.get(name) or ()):
@@ -38,13 +38,13 @@ def has_shell(container: Mapping[str, Any]) -> bool:
     return PurePath(command[0]).name in _SHELLS
 
 
-def programs(container: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
+def command_lines(container: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
     """Yield the command lines that a container starts: its command, or those of its shell's script."""
     if not has_shell(container):
         if container.get("command"):
-            yield "command", 0, " ".join(word for _, _, word in words(container))
+            yield "command", 0, " ".join(word for _, _, word in command_words(container))
         return
-    for name, index, word in words(container):
+    for name, index, word in command_words(container):
         for line in re.split(r"[;&|\n(]+", word):
             yield name, index, re.sub(r"^\s*(exec\s+|\w+=\S*\s+)*", "", line).strip()
 

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from cortex_async_tools.chart.values_file.secrets import secrets
-from cortex_async_tools.lint.checks.check import Problem, Values, containers, has_shell, programs, words
+from cortex_async_tools.lint.checks.check import (
+    FieldMessage,
+    MergedValues,
+    command_lines,
+    command_words,
+    containers,
+    has_shell,
+)
 
 _PRIVILEGED = {"sudo", "mount", "modprobe", "iptables", "sysctl"}
 _INSTALL = re.compile(
@@ -16,11 +23,11 @@ _BATCH_SIZE = re.compile(r"(^|_)max_?batch_?size$")
 _BATCH_SWITCH = re.compile(r"(^|_)(enable|dynamic)_?batching$")
 
 
-def needs_privileges(values: Values) -> Iterator[Problem]:
+def needs_privileges(values: MergedValues) -> Iterator[FieldMessage]:
     """Containers run without privileges, so sudo, mount, modprobe, iptables and sysctl fail in them: do in the
     image, or on the node, what they were to do."""
     for path, container in containers(values):
-        for field, index, line in programs(container):
+        for field, index, line in command_lines(container):
             first = line.split()[:1]
             if first and first[0].rpartition("/")[2] in _PRIVILEGED:
                 yield (
@@ -29,11 +36,11 @@ def needs_privileges(values: Values) -> Iterator[Problem]:
                 )
 
 
-def installs_at_start(values: Values) -> Iterator[Problem]:
+def installs_at_start(values: MergedValues) -> Iterator[FieldMessage]:
     """Installing software at each start makes starting slow and lets it fail, or change, with what is
     published that day: build it into the image."""
     for path, container in containers(values):
-        for field, index, line in programs(container):
+        for field, index, line in command_lines(container):
             match = _INSTALL.match(line)
             if match:
                 yield (
@@ -43,7 +50,7 @@ def installs_at_start(values: Values) -> Iterator[Problem]:
                 )
 
 
-def command_in_one_word(values: Values) -> Iterator[Problem]:
+def command_in_one_word(values: MergedValues) -> Iterator[FieldMessage]:
     """A command is a list of words and no shell splits it, so a first word with spaces is a program that does not
     exist: write a list entry for each word."""
     for path, container in containers(values):
@@ -56,7 +63,7 @@ def command_in_one_word(values: Values) -> Iterator[Problem]:
             )
 
 
-def shell_variable(values: Values) -> Iterator[Problem]:
+def shell_variable(values: MergedValues) -> Iterator[FieldMessage]:
     """Without a shell nothing replaces `$NAME` in a command or its args: write `$(NAME)`, which Kubernetes
     replaces."""
     common = {"CORTEX_PORT", "CORTEX_VERSION", *(each["name"] for each in values.get("extraEnv") or ())}
@@ -64,7 +71,7 @@ def shell_variable(values: Values) -> Iterator[Problem]:
         if not container.get("command") or has_shell(container):
             continue  # an image's own entrypoint may be a shell
         known = common | set(container.get("env") or ())
-        for field, index, word in words(container):
+        for field, index, word in command_words(container):
             for match in re.finditer(r"\$\{?(\w+)\}?", word):
                 if match[1] in known:
                     yield (
@@ -73,7 +80,7 @@ def shell_variable(values: Values) -> Iterator[Problem]:
                     )
 
 
-def plain_secret(values: Values) -> Iterator[Problem]:
+def plain_secret(values: MergedValues) -> Iterator[FieldMessage]:
     """A password in a values file is read by everyone who can read the repository: keep it in a Secret, and take
     it from there by `extraEnv` with `valueFrom.secretKeyRef`."""
     for path, _ in secrets(values):
@@ -84,7 +91,7 @@ def plain_secret(values: Values) -> Iterator[Problem]:
         )
 
 
-def unfilled_batch(values: Values) -> Iterator[Problem]:
+def batching_without_concurrency(values: MergedValues) -> Iterator[FieldMessage]:
     """A server that gathers requests into batches gets one at a time while `pod.max_concurrency` is 1: set it to
     the size of a batch. Recognised by a variable or option called max batch size or enable batching."""
     if values["pod"]["max_concurrency"] > 1:
@@ -105,7 +112,7 @@ def unfilled_batch(values: Values) -> Iterator[Problem]:
 def _settings(container: Any) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     for name, value in (container.get("env") or {}).items():
         yield ("env", name), name, value
-    given = list(words(container))
+    given = list(command_words(container))
     for number, (field, index, word) in enumerate(given):
         if word.startswith("--"):
             name, equals, value = word.partition("=")

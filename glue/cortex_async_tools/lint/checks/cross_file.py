@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple
 
 from cortex_async_tools.chart.values_file.document import FieldPath
-from cortex_async_tools.lint.checks.check import Values
+from cortex_async_tools.lint.checks.check import MergedValues
 
 
 class Claim(NamedTuple):
@@ -23,10 +23,10 @@ class Claim(NamedTuple):
     by_default: bool = False
 
 
-CrossFileCheck = Callable[[Values], Iterator[Claim]]
+CrossFileCheck = Callable[[MergedValues], Iterator[Claim]]
 
 
-def same_name(values: Values) -> Iterator[Claim]:
+def same_name(values: MergedValues) -> Iterator[Claim]:
     """Two APIs of one name in one account share a queue and results: give one of them another name, or another
     `clusterName`. Said of files with the same name, clusterName, region and bucket."""
     name, aws = values.get("name"), values["aws"]
@@ -35,7 +35,7 @@ def same_name(values: Values) -> Iterator[Claim]:
         yield Claim(("name",), taken, f"the name {name}, with the same clusterName, region and bucket")
 
 
-def same_endpoint(values: Values) -> Iterator[Claim]:
+def same_endpoint(values: MergedValues) -> Iterator[Claim]:
     """Two APIs of one endpoint take each other's requests: give one of them another `networking.endpoint`. Said
     of files with the same clusterName, when one of them sets the endpoint, which else is the name."""
     own = (values["networking"].get("endpoint") or "").strip("/")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from cortex_async_tools.lint.checks.check import Problem, Values, containers
+from cortex_async_tools.lint.checks.check import FieldMessage, MergedValues, containers
 
 _ROOT = {
     "alpine", "amazonlinux", "busybox", "debian", "eclipse-temurin", "fedora", "golang", "httpd", "nginx", "node",
@@ -12,7 +12,7 @@ _ROOT = {
 """Docker official images that set no user, so that they start as root."""
 
 
-def moving_tag(values: Values) -> Iterator[Problem]:
+def moving_tag(values: MergedValues) -> Iterator[FieldMessage]:
     """An image without a tag, or with `latest`, changes under a running API, and no rollback brings the old one
     back: name a version or a digest."""
     for path, container in containers(values):
@@ -26,7 +26,7 @@ def moving_tag(values: Values) -> Iterator[Problem]:
             )
 
 
-def root_image(values: Values) -> Iterator[Problem]:
+def root_image(values: MergedValues) -> Iterator[FieldMessage]:
     """An official image that starts as root is refused by the node under `securityContext.level: restricted`, so
     the pod never starts: set `securityContext.runAsUser`, or build an image with a user of its own."""
     security = values["securityContext"]

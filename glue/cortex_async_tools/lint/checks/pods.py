@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from cortex_async_tools.lint.checks.check import Problem, Values, containers
+from cortex_async_tools.lint.checks.check import FieldMessage, MergedValues, containers
 
 
-def missing_mem(values: Values) -> Iterator[Problem]:
+def no_memory_request(values: MergedValues) -> Iterator[FieldMessage]:
     """A container without a memory request is put on any node and is the first to be killed when memory runs out:
     set `compute.mem`, or set it to null to say that none is meant."""
     for path, container in containers(values):
@@ -18,7 +18,7 @@ def missing_mem(values: Values) -> Iterator[Problem]:
             )
 
 
-def low_port(values: Values) -> Iterator[Problem]:
+def low_port(values: MergedValues) -> Iterator[FieldMessage]:
     """Whether a process that is not root may listen below 1024 depends on the node: use a port above 1023."""
     port = values["pod"]["port"]
     if port < 1024 and values["securityContext"]["level"] == "restricted":
@@ -28,7 +28,7 @@ def low_port(values: Values) -> Iterator[Problem]:
         )
 
 
-def budget_of_nothing(values: Values) -> Iterator[Problem]:
+def zero_disruption_budget(values: MergedValues) -> Iterator[FieldMessage]:
     """A disruption budget of zero never lets a pod go, so no node with one can be drained: allow at least 1."""
     for parent, holder in (((), values), (("gateway",), values["gateway"])):
         budget = holder["podDisruptionBudget"]
@@ -39,7 +39,7 @@ def budget_of_nothing(values: Values) -> Iterator[Problem]:
             )
 
 
-def no_wait_for_drain(values: Values) -> Iterator[Problem]:
+def pre_stop_without_drain(values: MergedValues) -> Iterator[FieldMessage]:
     """A pre_stop takes the place of the chart's own, which waits until no request is in hand; when it ends, the
     container is told to stop. End it by a call of port 15000, /drain, or leave it out."""
     for path, container in containers(values):
@@ -51,7 +51,7 @@ def no_wait_for_drain(values: Values) -> Iterator[Problem]:
             )
 
 
-def many_cpus(values: Values) -> Iterator[Problem]:
+def whole_cores(values: MergedValues) -> Iterator[FieldMessage]:
     """A cpu of 100 and more is whole cores, which hardly any node has: thousandths are written with an m."""
     for path, container in containers(values):
         cpu = (container.get("compute") or {}).get("cpu")

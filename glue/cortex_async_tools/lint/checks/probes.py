@@ -4,13 +4,20 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cortex_async_tools.lint.checks.check import Problem, Values, containers, port_of, readiness_ports, words
+from cortex_async_tools.lint.checks.check import (
+    FieldMessage,
+    MergedValues,
+    command_words,
+    containers,
+    port_of,
+    readiness_ports,
+)
 
 _DISPATCHER_PORT = 15000
 _PROBES = ("readiness_probe", "liveness_probe", "pre_stop")
 
 
-def no_readiness_probe(values: Values) -> Iterator[Problem]:
+def no_readiness_probe(values: MergedValues) -> Iterator[FieldMessage]:
     """Without any readiness probe requests are sent as soon as `pod.port` is bound, whether or not the other
     containers are up: give each container that a request needs a readiness probe."""
     pod = values["pod"]
@@ -23,7 +30,7 @@ def no_readiness_probe(values: Values) -> Iterator[Problem]:
         )
 
 
-def probe_of_nothing(values: Values) -> Iterator[Problem]:
+def probe_of_unused_port(values: MergedValues) -> Iterator[FieldMessage]:
     """A probe of a port that nothing listens on never passes, so the pod never gets a request or is restarted for
     ever: probe `pod.port`. Said only of a pod with one container whose command, args and env do not name the
     port."""
@@ -44,7 +51,7 @@ def probe_of_nothing(values: Values) -> Iterator[Problem]:
             )
 
 
-def unprobed_server(values: Values) -> Iterator[Problem]:
+def server_without_probe(values: MergedValues) -> Iterator[FieldMessage]:
     """Once a container has a readiness probe, the dispatcher no longer waits for `pod.port` by itself: give the
     container that listens there a readiness probe too."""
     pod = values["pod"]
@@ -58,7 +65,7 @@ def unprobed_server(values: Values) -> Iterator[Problem]:
         )
 
 
-def killed_before_ready(values: Values) -> Iterator[Problem]:
+def killed_before_ready(values: MergedValues) -> Iterator[FieldMessage]:
     """A liveness probe that gives up before the readiness probe begins restarts the container while it still
     starts: begin the liveness probe later, or let it fail more often."""
     for path, container in containers(values):
@@ -76,7 +83,7 @@ def killed_before_ready(values: Values) -> Iterator[Problem]:
             )
 
 
-def probe_of_requests(values: Values) -> Iterator[Problem]:
+def probe_of_request_path(values: MergedValues) -> Iterator[FieldMessage]:
     """`/` on `pod.port` is where requests are POSTed, and many servers answer GET there with 404 or 405, so that
     the probe never passes: give the probe a path of its own."""
     for path, container in containers(values):
@@ -91,5 +98,5 @@ def probe_of_requests(values: Values) -> Iterator[Problem]:
 
 
 def _names(container: Mapping[str, Any], port: int) -> bool:
-    texts = [word for _, _, word in words(container)] + list((container.get("env") or {}).values())
+    texts = [word for _, _, word in command_words(container)] + list((container.get("env") or {}).values())
     return any(re.search(rf"(?<!\d){port}(?!\d)", text) for text in texts)
