@@ -90,7 +90,7 @@ def test_container_that_ends_well_is_told_that_it_may_not(local: Start, api: Arg
     run = local(*api(command=["true"]), "--once", "x").finish()
 
     assert run.code == 1
-    assert "container web ended with exit code 0, though it is to run as long as the API" in run.err
+    assert "container web ended with exit code 0, but it must run as long as the API" in run.err
 
 
 def test_program_that_is_not_there_is_named(local: Start, api: Arguments) -> None:

@@ -40,7 +40,7 @@ def fails(error: BaseException) -> Callable[[], object]:
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(), 141, ""),
         (PermissionError(13, "Permission denied", "a.yaml"), 1, "cortex-async smoke: a.yaml: Permission denied\n"),
-        (RecursionError("deep"), 1, "cortex-async smoke: what it was given is nested too deeply\n"),
+        (RecursionError("deep"), 1, "cortex-async smoke: the input is nested too deeply\n"),
     ],
 )
 def test_what_stops_a_command_is_told_in_a_line(

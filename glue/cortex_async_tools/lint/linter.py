@@ -1,8 +1,8 @@
-"""Takes each file through the stages: YAML and schema, reviewers' warnings, helm, Kubernetes; then all together.
+"""Lint files: each one by YAML, schema, helm, Kubernetes and warnings; then all of them for conflicts.
 
-Files run side by side, for most of the time is helm's. Whatever can only repeat itself is done once: `helm lint`
-for each set of kinds that is rendered (what it looks at beyond the schema and rendering is in the chart, and
-follows from the kinds), and rendering for several Kubernetes versions when no template asks for the version.
+Files are linted in parallel, because most of the time is spent in helm. Work that would give the same result again
+is skipped: `helm lint` runs once for each set of rendered kinds, since what it adds to rendering depends only on
+the chart and the kinds. If no template uses the Kubernetes version, each file is rendered once for all versions.
 """
 
 import functools
@@ -36,9 +36,9 @@ from cortex_async_tools.lint.suppression import UNUSED, Suppressions, find_suppr
 
 @dataclass
 class _File:
-    """A file on its way through the stages; `values` is None until the schema has accepted them.
+    """A file and what is known of it so far; `values` is None until schema and helm have accepted them.
 
-    `secret_lines` are the numbers of the lines that are not shown.
+    `secret_lines` are the numbers of lines that must not be shown.
     """
 
     path: Path
@@ -75,9 +75,8 @@ class Linter:
         self._lock = threading.Lock()
 
     def lint(self, paths: Sequence[Path]) -> list[Diagnostic]:
-        """Return what is wrong with the files, in their order and by line; raises OSError for one that cannot
-        be read."""
-        contents = [each.read_bytes() for each in paths]  # once: a pipe has no more
+        """Return the findings, in the order of the files and lines; raises OSError for an unreadable file."""
+        contents = [each.read_bytes() for each in paths]  # read once: a pipe cannot be read again
         with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as pool:
             files = list(pool.map(self._lint_file, paths, contents))
         _check_across_files([each for each in files if each.values is not None])
@@ -106,7 +105,7 @@ class Linter:
         return file
 
     def _render(self, file: _File) -> bool:
-        """Add what helm and the API server refuse; return whether the values are complete enough to review."""
+        """Add what helm and Kubernetes refuse; return whether the values are complete enough for the warnings."""
         try:
             for versions in self._renderings:
                 arguments = ["--values", "-", "--kube-version", versions[-1]]
@@ -138,7 +137,7 @@ class Linter:
 
 
 def _broken_rules(message: str) -> list[tuple[FieldPath | None, str]]:
-    """Return field and message of each rule that the chart names in a failure; all in one, with no field, else."""
+    """Return the field and message of each broken rule in helm's error, or the whole error without a field."""
     found = re.findall(r"^- ([\w.\[\]-]+): (.*)$", message, flags=re.MULTILINE)
     if not found:
         return [(None, message)]

@@ -1,7 +1,7 @@
-"""Checks a values file against the chart's schema, and says what is wrong with it in the user's terms.
+"""Check a values file against the chart's schema; each problem has a line and a message for the file's author.
 
-Helm checks the file *merged over the chart's defaults*; so does this, and then points back into the file.
-Rules between fields are in the chart's templates, not in the schema: `helm template` reports those.
+As helm does, this checks the file *merged over the chart's defaults*. Rules that involve several fields are in
+the chart's templates: `helm template` reports those.
 """
 
 import json
@@ -19,6 +19,7 @@ from cortex_async_tools.chart.values_file.document import (
     DocumentError,
     FieldPath,
     Position,
+    parse_document,
     read_document,
 )
 from cortex_async_tools.chart.values_file.messages import show
@@ -41,7 +42,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Finding:
-    """One problem of a values file; line and column count from 1, None when the whole file is meant."""
+    """One problem in a values file. Line and column start at 1, and are None when it concerns the whole file."""
 
     path: str
     line: int | None
@@ -53,7 +54,7 @@ class Finding:
 
 
 class ValuesError(CortexError):
-    """The values file is wrong; `findings` holds every problem found."""
+    """The values file is wrong; `findings` lists every problem."""
 
     def __init__(self, file: Path, findings: list[Finding]) -> None:
         self.file = file
@@ -64,11 +65,11 @@ class ValuesError(CortexError):
 
 
 class ChartNotFoundError(CortexError):
-    """There is no chart where it was looked for."""
+    """No chart was found."""
 
 
 def find_chart(folder: Path | None = None) -> Path:
-    """Return the chart's folder: the one given, else that of this module's source checkout or installation."""
+    """Return the chart's folder: the given one, else the one of this checkout or installation."""
     source = Path(__file__).resolve().parents[4] / "charts" / "cortex-async"
     installed = Path(sys.prefix, "share", "cortex-async", "chart")
     chart = folder or next((each for each in (source, installed) if each.is_dir()), source)
@@ -80,16 +81,16 @@ def find_chart(folder: Path | None = None) -> Path:
 
 
 class Chart:
-    """The chart's defaults and schema, read once to check many files; raises `ChartNotFoundError`."""
+    """The chart's defaults and schema, read once for many files. Raises `ChartNotFoundError`."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = find_chart(folder)
-        self.defaults = read_document(self.folder / "values.yaml").values
+        self.defaults = parse_document((self.folder / "values.yaml").read_text(encoding="utf-8")).values
         schema = with_named_refusals(json.loads((self.folder / "values.schema.json").read_text(encoding="utf-8")))
         self._validator = validator_for(schema)(schema)
 
     def check(self, document: Document, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
-        """Return what the schema refuses in a document, in the order of the file; no secret is in the messages."""
+        """Return what the schema refuses, in the order of the file. The messages never contain a secret."""
         values = merge(merge(overlay or {}, document.values, keep_nulls=True), self.defaults)
         problems = explain(self._validator.iter_errors(values))
         hidden = dict(secrets(values)) if problems else {}
@@ -98,9 +99,9 @@ class Chart:
 
 
 def check_values(file: Path, chart: Path, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
-    """Return what is wrong with a values file, in the file's order; nothing when it is right.
+    """Return the problems of a values file, in the order of the file.
 
-    `overlay` is what the caller sets over the file, as `helm --set` would. Raises `ChartNotFoundError`.
+    `overlay` holds values that override the file, as `helm --set` does. Raises `ChartNotFoundError`.
     """
     loaded = Chart(chart)
     try:
@@ -111,17 +112,17 @@ def check_values(file: Path, chart: Path, overlay: Mapping[str, Any] | None = No
 
 
 def finding_at(document: Document, path: FieldPath, message: str) -> Finding:
-    """Return a finding about a field, at its place in the file or its nearest parent's."""
+    """Return a finding at the position of a field, or of its nearest parent in the file."""
     return _finding(path, document.position(path), message)
 
 
 def unreadable_findings(error: DocumentError) -> list[Finding]:
-    """Return the findings for a file that is not one YAML mapping."""
+    """Return the findings for a file that is not a single YAML mapping."""
     return [_finding(path, position, message) for path, position, message in error.problems]
 
 
 def merge(over: Mapping[str, Any], under: Mapping[str, Any], *, keep_nulls: bool = False) -> dict[str, Any]:
-    """Lay values over defaults as Helm does: maps merge, all else replaces, null removes a default."""
+    """Merge values over defaults as Helm does: maps are merged, other values replace, null removes a default."""
     merged = dict(under)
     for key, value in over.items():
         below = under.get(key)
@@ -135,7 +136,7 @@ def merge(over: Mapping[str, Any], under: Mapping[str, Any], *, keep_nulls: bool
 
 
 def field_path(path: FieldPath) -> str:
-    """Return a path as it is written in messages: `pod.containers[0].image`."""
+    """Return a path in the form used in messages: `pod.containers[0].image`."""
     text = ""
     for part in path:
         if isinstance(part, int):

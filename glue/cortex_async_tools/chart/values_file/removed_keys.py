@@ -1,4 +1,4 @@
-"""Fields of Cortex before 0.36, which ran a Python class where containers are now, and what took their places."""
+"""Fields that Cortex 0.36 removed, and what replaces them. Before, Cortex ran a Python class, not containers."""
 
 from cortex_async_tools.chart.values_file.document import FieldPath
 
@@ -12,6 +12,6 @@ _SUCCESSORS: dict[FieldPath, str] = {
 
 
 def replacement_hint(path: FieldPath) -> str | None:
-    """Return what took the place of a field of old, None for any other."""
+    """Return what replaces a removed field, or None for any other field."""
     successor = _SUCCESSORS.get(path)
     return successor and f"it is from before Cortex 0.36; {successor} took its place"

@@ -1,7 +1,7 @@
-"""What a schema error means to the person who wrote the values file.
+"""Turn jsonschema's errors into problems that the author of a values file understands.
 
-jsonschema reports the rule that failed; a reader wants the field, what was expected there and what came. An
-error in an alternative (`oneOf`, `anyOf`) is replaced by those of the alternative that was most likely meant.
+jsonschema reports the rule that failed. A problem names the field, what was expected and what was found. For
+alternatives (`oneOf`, `anyOf`) it reports the errors of the alternative that was most likely meant.
 """
 
 import re
@@ -33,7 +33,10 @@ class Problem:
 
 
 def explain(errors: Iterable[ValidationError]) -> list[Problem]:
-    """Turn schema errors into problems, one a field: the plainest, none for what an unknown one stands for."""
+    """Return at most one problem for each field: the most basic one.
+
+    A field that is missing only because its name is misspelled is not reported; the misspelled name is.
+    """
     problems: dict[FieldPath, Problem] = {}
     replaced: set[FieldPath] = set()
     for problem, nearest in (found for error in sorted(errors, key=_rank) for found in _explain(error)):
@@ -50,9 +53,9 @@ def explain(errors: Iterable[ValidationError]) -> list[Problem]:
 
 
 def with_named_refusals(schema: Any) -> Any:
-    """Return the schema with `false` for a field replaced by what forbids it too, but names it when it is there.
+    """Return the schema with each `false` replaced by a rule that refuses the field, too.
 
-    jsonschema leaves the field out of the path of an error that comes from `false`.
+    jsonschema leaves the field out of an error's path when the schema is `false`.
     """
     if isinstance(schema, list):
         return [with_named_refusals(each) for each in schema]
@@ -66,7 +69,7 @@ def with_named_refusals(schema: Any) -> Any:
 
 
 _Found = tuple[Problem, str | None]
-"""A problem, and the name of the field that an unknown one most likely stands for."""
+"""A problem. For an unknown field, also the name of the field that was most likely meant."""
 
 _MISSING = "required, but missing"
 _UNKNOWN = "unknown field"
@@ -74,7 +77,7 @@ _NONE = "got none of them"
 
 
 def _rank(error: ValidationError) -> int:
-    """Of what is wrong with one value: its type says more than its form, and its form more than alternatives."""
+    """Return the order in which errors of one value matter: its type, then its form, then alternatives."""
     return {"type": 0, "enum": 1, "oneOf": 3, "anyOf": 3}.get(str(error.validator), 2)
 
 
@@ -144,7 +147,7 @@ def _explain_alternatives(error: ValidationError, path: FieldPath) -> Iterator[_
 
 
 def _is_other_form(error: ValidationError) -> bool:
-    """Return whether the value is of another kind than this alternative wants, so that it cannot be meant."""
+    """Return whether the alternative expects another kind of value, so that it was not meant."""
     return not error.relative_path and error.validator in {"type", "const", "enum", "not"}
 
 

@@ -1,4 +1,4 @@
-"""The table of the reviewers' warnings: a code for each. Each check's docstring says why, and what to do."""
+"""The warnings of lint, by code. The docstring of each check says why it matters and what to do."""
 
 from cortex_async_tools.lint.checks import commands, cross_file, images, pods, probes
 from cortex_async_tools.lint.checks.check import Check
@@ -25,14 +25,14 @@ CHECKS: dict[str, Check] = {
     "CA019": pods.whole_cores,
     "CA020": pods.pre_stop_without_drain,
 }
-"""What is decided by one file."""
+"""Checks of a single file."""
 
 CROSS_FILE: dict[str, CrossFileCheck] = {"CA006": cross_file.same_name, "CA007": cross_file.same_endpoint}
-"""What is decided by several."""
+"""Checks across several files."""
 
 
 def why(code: str) -> str:
-    """Return the sentence that says why there is a warning, and what to do."""
+    """Return why a warning exists, and what to do about it."""
     if code == UNUSED:
-        return "A comment that ignores nothing hides the next mistake: take it away."
+        return "A comment that ignores nothing could hide a later mistake: remove it."
     return " ".join(((CHECKS.get(code) or CROSS_FILE[code]).__doc__ or "").split())

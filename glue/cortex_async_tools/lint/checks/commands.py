@@ -1,4 +1,4 @@
-"""What a reviewer says about what containers start, and the variables they get."""
+"""Warnings about the commands and environment variables of containers."""
 
 import re
 from collections.abc import Iterator
@@ -24,42 +24,42 @@ _BATCH_SWITCH = re.compile(r"(^|_)(enable|dynamic)_?batching$")
 
 
 def needs_privileges(values: MergedValues) -> Iterator[FieldMessage]:
-    """Containers run without privileges, so sudo, mount, modprobe, iptables and sysctl fail in them: do in the
-    image, or on the node, what they were to do."""
+    """Containers run without privileges, so that sudo, mount, modprobe, iptables and sysctl fail: do their work in
+    the image or on the node."""
     for path, container in containers(values):
         for field, index, line in command_lines(container):
             first = line.split()[:1]
             if first and first[0].rpartition("/")[2] in _PRIVILEGED:
                 yield (
                     (*path, field, index),
-                    f"{first[0]} needs privileges that no container here has; do it in the image or on the node",
+                    f"{first[0]} needs privileges that containers do not have; do it in the image or on the node",
                 )
 
 
 def installs_at_start(values: MergedValues) -> Iterator[FieldMessage]:
-    """Installing software at each start makes starting slow and lets it fail, or change, with what is
-    published that day: build it into the image."""
+    """Installing software at each start is slow, fails when its source is down, and may install another version
+    each time: build it into the image."""
     for path, container in containers(values):
         for field, index, line in command_lines(container):
             match = _INSTALL.match(line)
             if match:
                 yield (
                     (*path, field, index),
-                    f"`{match[0]}` at every start is slow and fails when its source is away; "
+                    f"`{match[0]}` at every start is slow, and fails when its source is down; "
                     "build it into the image",
                 )
 
 
 def command_in_one_word(values: MergedValues) -> Iterator[FieldMessage]:
-    """A command is a list of words and no shell splits it, so a first word with spaces is a program that does not
-    exist: write a list entry for each word."""
+    """A command is a list of words, and no shell splits it. A first word with spaces is taken as the name of a
+    program: write each word as its own list entry."""
     for path, container in containers(values):
         command = container.get("command") or [""]
         if re.search(r"\s", command[0].strip()):
             split = ", ".join(command[0].split())
             yield (
                 (*path, "command", 0),
-                f"no shell splits it, so the program would be called {command[0]!r}; write [{split}]",
+                f"no shell splits it, so {command[0]!r} is taken as the program's name; write [{split}]",
             )
 
 
@@ -76,24 +76,24 @@ def shell_variable(values: MergedValues) -> Iterator[FieldMessage]:
                 if match[1] in known:
                     yield (
                         (*path, field, index),
-                        f"{match[0]} stays as it is, for no shell reads it; write $({match[1]})",
+                        f"{match[0]} is not replaced, because no shell reads it; write $({match[1]})",
                     )
 
 
 def plain_secret(values: MergedValues) -> Iterator[FieldMessage]:
-    """A password in a values file is read by everyone who can read the repository: keep it in a Secret, and take
-    it from there by `extraEnv` with `valueFrom.secretKeyRef`."""
+    """Everyone who can read the repository can read a password in a values file: keep it in a Secret, and refer to
+    it by `extraEnv` with `valueFrom.secretKeyRef`."""
     for path, _ in secrets(values):
         yield (
             path,
-            "it looks like a secret in plain text; keep it in a Secret, and take it from there by extraEnv "
-            "with valueFrom.secretKeyRef",
+            "this looks like a secret in plain text; keep it in a Secret, and refer to it by extraEnv with "
+            "valueFrom.secretKeyRef",
         )
 
 
 def batching_without_concurrency(values: MergedValues) -> Iterator[FieldMessage]:
-    """A server that gathers requests into batches gets one at a time while `pod.max_concurrency` is 1: set it to
-    the size of a batch. Recognised by a variable or option called max batch size or enable batching."""
+    """A server that processes requests in batches gets only one at a time while `pod.max_concurrency` is 1: set it
+    to the batch size. Recognised by a variable or option named like max_batch_size or enable_batching."""
     if values["pod"]["max_concurrency"] > 1:
         return
     for path, container in containers(values):
@@ -104,8 +104,8 @@ def batching_without_concurrency(values: MergedValues) -> Iterator[FieldMessage]
             if (_BATCH_SIZE.search(folded) and size > 1) or (_BATCH_SWITCH.search(folded) and switched):
                 yield (
                     (*path, *setting),
-                    f"{name} gathers requests into batches, but pod.max_concurrency lets in one at a time; set "
-                    "pod.max_concurrency to the size of a batch",
+                    f"{name} puts requests into batches, but pod.max_concurrency is 1, so that each batch has one "
+                    "request; set pod.max_concurrency to the batch size",
                 )
 
 
