@@ -1,4 +1,4 @@
-"""import: each AsyncAPI becomes a values file, everything else is named, and nothing is written by halves."""
+"""import writes a values file for each AsyncAPI and a note for each other kind, or nothing when one is wrong."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def test_node_groups_are_matched_as_the_note_says(call: Command, folder: Path) -
     (folder / "cortex.yaml").write_text(CORTEX + entry + own)
     (note,) = [line for line in call("import", "cortex.yaml").err.splitlines() if "node_groups" in line]
     assert note.startswith("note: reader has node_groups, ")
-    assert "cx-ws-" in note  # spot
+    assert "cx-ws-" in note  # the prefix of spot node groups
     with (folder / "reader.yaml").open("a") as file:
         file.write("\n" + "\n".join(f"{each}" for each in note.split("`")[1::2]))
     assert call("lint", "reader.yaml").code == 0
@@ -130,7 +130,7 @@ def test_entry_that_leans_on_another_is_written_out(call: Command, folder: Path)
     (folder / "cortex.yaml").write_text(text)
     assert call("import", "cortex.yaml").code == 0
     assert yaml.safe_load((folder / "two.yaml").read_text()) == {**entries(text)["two"], **PLACE}  # type: ignore[dict-item]
-    assert "B: '1e3'" in (folder / "two.yaml").read_text()  # which helm would take for a number
+    assert "B: '1e3'" in (folder / "two.yaml").read_text()  # in quotes, because helm reads 1e3 as a number
     assert call("lint", "two.yaml").code == 0
 
 

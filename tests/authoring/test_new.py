@@ -1,4 +1,4 @@
-"""new: a values file that lint has nothing against, or a reason why not."""
+"""new writes a values file without any lint findings, or says why it cannot."""
 
 import shlex
 import shutil

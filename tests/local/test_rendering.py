@@ -1,4 +1,4 @@
-"""What local mode makes of what helm says and renders."""
+"""How local mode reads helm's output, rendered containers, JSON documents and log lines."""
 
 import pytest
 
