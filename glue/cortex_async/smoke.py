@@ -10,11 +10,8 @@ from typing import Any
 
 import aiohttp
 
+from cortex_async import limits
 from cortex_async.errors import CortexError
-
-_FIRST_PAUSE_SECONDS = 0.02
-_LONGEST_PAUSE_SECONDS = 0.5
-_CALL_TIMEOUT = aiohttp.ClientTimeout(total=30.0)
 
 
 class SmokeError(CortexError):
@@ -46,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def _submit_and_wait(args: argparse.Namespace) -> FinishedRequest:
     deadline = asyncio.get_running_loop().time() + args.timeout
-    async with aiohttp.ClientSession(timeout=_CALL_TIMEOUT, trust_env=True) as session:
+    timeout = aiohttp.ClientTimeout(total=limits.SMOKE_CALL_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
         request_id = await submit(session, args.url, args.payload.encode(), args.content_type, deadline)
         print(f"submitted as {request_id}", file=sys.stderr)
         try:
@@ -69,7 +67,7 @@ async def submit(
 
 async def wait_for_result(session: aiohttp.ClientSession, url: str, deadline: float = math.inf) -> FinishedRequest:
     """Wait until the request at the URL has ended; raises SmokeError, and TimeoutError after `deadline`."""
-    pause = _FIRST_PAUSE_SECONDS
+    pause = limits.POLL_FIRST_SECONDS
     while True:
         answer = await _call(session, "GET", url, deadline)
         status = json.loads(answer).get("status")
@@ -82,7 +80,7 @@ async def wait_for_result(session: aiohttp.ClientSession, url: str, deadline: fl
 
 async def _call(session: aiohttp.ClientSession, method: str, url: str, deadline: float, **options: Any) -> str:
     """Return the JSON text of an answer; until the deadline, try again what may succeed later."""
-    pause = _FIRST_PAUSE_SECONDS
+    pause = limits.POLL_FIRST_SECONDS
     while True:
         try:
             async with session.request(method, url, **options) as response:
@@ -115,4 +113,4 @@ def _json_object(url: str, text: str) -> str:
 async def _pause(seconds: float) -> float:
     """Sleep, and return how long to sleep the next time."""
     await asyncio.sleep(seconds)
-    return min(seconds * 1.3, _LONGEST_PAUSE_SECONDS)
+    return min(seconds * 1.3, limits.POLL_LONGEST_SECONDS)

@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 
-_FIRST_PAUSE_SECONDS = 0.02
-_LONGEST_PAUSE_SECONDS = 0.5
+from cortex_async import limits
+
 _IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
 
 
@@ -55,10 +55,10 @@ async def wait_until_none_in_flight(session: aiohttp.ClientSession, endpoint_url
 
 async def _until(is_true: Callable[[], Awaitable[bool]]) -> None:
     """Ask until the answer is true, with growing pauses. A failed call counts as false."""
-    pause = _FIRST_PAUSE_SECONDS
+    pause = limits.POLL_FIRST_SECONDS
     while True:
         with suppress(aiohttp.ClientError, TimeoutError):
             if await is_true():
                 return
         await asyncio.sleep(pause)
-        pause = min(pause * 1.3, _LONGEST_PAUSE_SECONDS)
+        pause = min(pause * 1.3, limits.POLL_LONGEST_SECONDS)
