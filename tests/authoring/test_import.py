@@ -106,7 +106,7 @@ def test_region_and_bucket_are_options(call: Command, cortex: Path) -> None:
         "region": "eu-west-1",
         "bucket": "results",
     }
-    assert "hold the place" not in said.err
+    assert "placeholder" not in said.err
 
 
 def test_each_kind_that_cannot_be_taken_is_named_with_what_there_is_for_it(call: Command, cortex: Path) -> None:
@@ -225,7 +225,7 @@ def test_one_file_that_is_there_keeps_all_from_being_written(call: Command, cort
     (cortex / "second.yaml").write_text("mine")
     said = call("import", "cortex.yaml")
     assert said.code == 1
-    assert "second.yaml; overwrite it by --force" in said.err
+    assert "second.yaml; overwrite with --force" in said.err
     assert (cortex / "second.yaml").read_text() == "mine"
     assert not (cortex / "text-generator.yaml").exists()
     assert call("import", "cortex.yaml", "--force").code == 0

@@ -113,7 +113,7 @@ def _committed(file: Path, revision: str) -> str | None:
         reason = (errors.strip().splitlines() or ["no reason given"])[-1].removeprefix("fatal: ")
         raise DiffError(
             f"git knows no revision {revision} of {file} ({reason}); "
-            f"name one by --against, or an installed release by --against {_RELEASE}NAME"
+            f"name one with --against, or an installed release with --against {_RELEASE}NAME"
         )
     shown = _git(file.parent, "show", f"{verify.stdout.decode().strip()}:./{file.name}")
     if shown.returncode != 0:
@@ -121,7 +121,7 @@ def _committed(file: Path, revision: str) -> str | None:
     try:
         return decode(shown.stdout)
     except DocumentError as error:
-        raise DiffError(f"{file.name} at {revision}: {error}; name another revision by --against") from error
+        raise DiffError(f"{file.name} at {revision}: {error}; name another revision with --against") from error
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     if not texts:
         raise ImportRefused(f"{args.file} has no entry of kind AsyncAPI, so nothing is written")
     if any(file.exists() and file.samefile(args.file) for file in texts):
-        raise ImportRefused(f"{args.file} would be overwritten itself; choose another folder by --output-dir")
+        raise ImportRefused(f"{args.file} would be overwritten itself; choose another folder with --output-dir")
     writing.write_files(texts, force=args.force)
     for file in texts:
         print(f"{writing.shell_word(file)} is written")

@@ -97,7 +97,7 @@ def write_files(texts: Mapping[Path, str], *, force: bool) -> None:
     taken = [str(file) for file in texts if os.path.lexists(file)]
     if taken and not force:
         raise OutputError(
-            f"nothing is written, because these exist already: {', '.join(taken)}; overwrite it by --force"
+            f"nothing is written, because these exist already: {', '.join(taken)}; overwrite with --force"
         )
     for file, text in texts.items():
         try:
@@ -118,4 +118,5 @@ def placeholder_notes(args: argparse.Namespace) -> list[str]:
         return []
     options = " and ".join(f"--{name}" for name in missing)
     fields = " and ".join(f"aws.{name} ({PLACEHOLDERS[name]})" for name in missing)
-    return [f"without {options}, {fields} only hold{'s' if len(missing) == 1 else ''} the place: set your own"]
+    what = "is a placeholder" if len(missing) == 1 else "are placeholders"
+    return [f"without {options}, {fields} {what}: set your own"]

@@ -34,7 +34,7 @@ def emulator(port: int, env: Mapping[str, str], scratch: Path) -> Command:
     if importlib.util.find_spec("ministack") is None:
         raise EmulatorError(
             "the embedded S3 and SQS server is not installed: pip install 'cortex-async[local]', "
-            "or name a server of your own by --endpoint-url"
+            "or name a server of your own with --endpoint-url"
         )
     own = {
         **without_aws(env),

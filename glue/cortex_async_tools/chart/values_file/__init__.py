@@ -75,7 +75,7 @@ def find_chart(folder: Path | None = None) -> Path:
     chart = folder or next((each for each in (source, installed) if each.is_dir()), source)
     for name in ("Chart.yaml", "values.yaml", "values.schema.json"):
         if not (chart / name).is_file():
-            hint = "name the chart's folder by --chart" if folder is None else "it is not a cortex-async chart"
+            hint = "name the chart's folder with --chart" if folder is None else "it is not a cortex-async chart"
             raise ChartNotFoundError(f"there is no {name} in {chart}; {hint}")
     return chart
 
