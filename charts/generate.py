@@ -16,6 +16,8 @@ from typing import Any
 import jinja2
 import yaml
 
+from cortex_async_tools.chart.helm_yaml import dump_yaml
+
 ROOT = pathlib.Path(__file__).parents[1]
 CHART = ROOT / "charts" / "cortex-async"
 WIDTH = 110
@@ -95,7 +97,7 @@ def _lines(key: Key, indent: int) -> Iterator[str]:
             yield from _lines(child, indent + 2)
     else:
         value = [] if key.path == ("pod", "containers") else key.default
-        dumped = yaml.safe_dump({name: value}, sort_keys=False, width=1000)
+        dumped = dump_yaml({name: value})
         yield from textwrap.indent(dumped, pad).rstrip().splitlines()
 
 

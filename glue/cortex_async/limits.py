@@ -81,6 +81,11 @@ RELEASE_SECONDS = 4.0  # of the grace period: for giving back what could not be 
 CANCEL_SECONDS = 1.0  # of those: for cancelled work to end, which may be aborting an upload
 DRAIN_BEGINS_SECONDS = 2.0  # /drain waits that long for the pod's shutdown to begin
 
+# Waiting for a result, by `smoke` and local mode ----------------------------------------------------------------
+POLL_FIRST_SECONDS = 0.02  # most examples answer within milliseconds
+POLL_LONGEST_SECONDS = 0.5  # pauses grow up to it, so that a long request costs two calls a second
+SMOKE_CALL_SECONDS = 30.0  # for one call; one that is lost is made again until --timeout
+
 
 def receive_limit(max_attempts: int) -> int:
     """How often a message may be received before it is given up, however few attempts began.

@@ -1,1 +1,1 @@
-"""What people run: the `cortex-async` command. None of it is in the image."""
+"""The tools that people run: the `cortex-async` command. The image does not contain them."""

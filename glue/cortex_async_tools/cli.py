@@ -1,4 +1,4 @@
-"""The command line `cortex-async <command>`: the commands of the image, and those for people."""
+"""The command line `cortex-async <command>`: the tools, and the commands that the image has too."""
 
 import io
 import os
@@ -21,13 +21,14 @@ COMMANDS = {
 }
 
 _SERVICES = {"gateway", "dispatcher", "local"}
-"""They handle signals and write their output themselves; any other error of theirs shows its traceback."""
+"""Commands that handle signals and output themselves. An unexpected error in one shows its traceback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed for a reason that it printed, 2 wrong usage.
+    """Run one command and return its exit code.
 
-    `lint` returns 2 also when it could not run. 130 is for Ctrl-C, 141 for output that nobody reads any more.
+    0 is success, 1 a failure whose reason was printed, 2 wrong usage, 130 Ctrl-C, 141 a closed output pipe.
+    `lint` returns 2 also when it could not run.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = runtime.parse_command("cortex-async", COMMANDS, words)
@@ -44,9 +45,9 @@ def _call(chosen: str, words: Sequence[str]) -> int:
 
 
 def _call_tool(chosen: str, words: Sequence[str]) -> int:
-    """Run a command for people; what stops it (Ctrl-C, a closed pipe, the disk) becomes an exit code."""
+    """Run a tool; turn Ctrl-C and a closed pipe into exit codes, and system errors into a CortexError."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr's are
+        sys.stdout.reconfigure(errors="backslashreplace")  # as Python does for stderr
     try:
         code = _call(chosen, words)
         print(end="", flush=True)
@@ -56,7 +57,7 @@ def _call_tool(chosen: str, words: Sequence[str]) -> int:
     except BrokenPipeError:
         return 128 + signal.SIGPIPE
     except RecursionError as error:
-        raise CortexError("what it was given is nested too deeply") from error
+        raise CortexError("the input is nested too deeply") from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise CortexError(f"{where}{error.strerror or error}") from error
@@ -65,7 +66,7 @@ def _call_tool(chosen: str, words: Sequence[str]) -> int:
 
 
 def _drop_unwritable_output() -> None:
-    """Keep Python from trying again, and complaining, when it ends."""
+    """Discard output that cannot be written, so that Python does not try again when it exits."""
     for stream in (sys.stdout, sys.stderr):
         try:
             print(end="", file=stream, flush=True)

@@ -1,4 +1,4 @@
-"""A cluster in which helm finds a release."""
+"""A server that looks like a cluster with an installed release to helm."""
 
 import base64
 import gzip
@@ -15,7 +15,7 @@ from support.cluster import serving
 
 @contextmanager
 def installed(release: str, values: Path, chart: Path, kubeconfig: Path, namespace: str) -> Iterator[None]:
-    """Let helm find a release, as its own record of it says, in the cluster of a kubeconfig."""
+    """Serve helm's own record of a release, and write the kubeconfig for it."""
     arguments: list[str | Path] = ["install", release, chart, "--values", values, "--namespace", namespace]
     record = json.loads(run_helm(helm.locate(), [*arguments, "--dry-run=client", "--output", "json"]))
     record["info"]["status"] = "deployed"

@@ -1,4 +1,4 @@
-"""The commands as a user calls them, in a folder of their own."""
+"""Fixtures that call commands as a user does, in an empty folder."""
 
 import os
 import shlex
@@ -15,7 +15,7 @@ from cortex_async_tools.cli import main
 
 @dataclass(frozen=True)
 class Said:
-    """What a command ended with."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -27,7 +27,7 @@ Command = Callable[..., Said]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that the command is called in; no settings of this user's git or helm reach it."""
+    """The working folder of the command. The user's own settings of git and helm are removed."""
     for name in [name for name in os.environ if name.startswith(("GIT_", "HELM_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
@@ -50,13 +50,13 @@ def call(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 def advised(file: Path, what: str) -> list[str]:
-    """Return the words of a command that a values file advises, the placeholder replaced."""
+    """Return the words of a command in the comments of a values file, with the placeholder replaced."""
     (line,) = (each for each in file.read_text().splitlines() if each.startswith(f"#   {what}:"))
     return shlex.split(line.partition(":")[2].replace("<your registry>", "registry.example"))
 
 
 def rendered_as_advised(file: Path) -> str:
-    """Return what helm would install by the command that a values file advises."""
+    """Return what the install command in a values file would install."""
     program, command, *words = advised(file, "install it")
     assert (program, command) == ("helm", "install")
     return run_helm(helm.locate(), ["template", *words])

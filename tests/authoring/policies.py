@@ -1,4 +1,4 @@
-"""As much of IAM's evaluation as the policies use."""
+"""Evaluates IAM policies, as far as the generated ones need it."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,13 +7,13 @@ from typing import Any
 from authoring.recorder import Use
 
 Grant = tuple[str, str]
-"""An action, and the pattern of ARNs that it is granted on."""
+"""An action, and the ARN pattern that it is allowed on."""
 
 _ACCOUNT = "123456789012"
 
 
 def grants(policy: dict[str, Any]) -> list[Grant]:
-    """Every action with every resource; holds statements to the forms that are known here."""
+    """Return each action with each resource. Fails for statements that this module cannot evaluate."""
     found = []
     for statement in policy["Statement"]:
         assert statement.keys() - {"Condition"} == {"Effect", "Action", "Resource"}
@@ -24,12 +24,12 @@ def grants(policy: dict[str, Any]) -> list[Grant]:
 
 
 def used(grant: Grant, uses: Iterable[Use]) -> bool:
-    """Whether one of the uses needs it."""
+    """Return whether one of the uses needs the grant."""
     return any(grant[0] == use.action and _matches(grant[1], _arn(use)) for use in uses)
 
 
 def refused(policy: dict[str, Any], uses: Iterable[Use]) -> Iterator[Use]:
-    """The uses that no statement allows, in an account that has the queues."""
+    """Yield the uses that no statement allows. The queues are in the role's own account."""
     for use in uses:
         if not any(
             use.action in each["Action"]
@@ -52,7 +52,7 @@ def _holds(condition: dict[str, dict[str, str]], use: Use) -> bool:
             assert keys.keys() == {"s3:prefix"}
             if use.prefix is not None and not _matches(keys["s3:prefix"], use.prefix):
                 return False
-        else:  # the account of the queues is the role's own here
+        else:  # true, because the queues are in the role's own account
             assert (operator, keys) == ("StringEquals", {"aws:ResourceAccount": "${aws:PrincipalAccount}"})
     return True
 

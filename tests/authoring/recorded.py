@@ -1,4 +1,4 @@
-"""All that gateway, dispatcher, provision and dead-letters call of AWS, recorded from the real ones."""
+"""Record every AWS call of the real gateway, dispatcher, provision and dead-letters."""
 
 import asyncio
 import copy
@@ -26,7 +26,7 @@ _LARGE = 5_500_000  # more than one part of a multipart upload
 
 
 async def record(stack: Stack, recorders: Mapping[str, Recorder]) -> None:
-    """Do everything that makes one of them call AWS in its own way."""
+    """Do everything that leads to another kind of AWS call."""
     _provision(stack, recorders["provision"])
     runner = await _serve(stack.port)
     async with aiohttp.ClientSession() as http:
@@ -60,7 +60,7 @@ def _through(stack: Stack, recorder: Recorder) -> dict[str, Any]:
 
 
 def _provision(stack: Stack, recorder: Recorder) -> None:
-    """Once to make everything, and once to bring it up to date."""
+    """Provision twice: create everything, then repair what was changed."""
     document = _through(stack, recorder)
     provision(config.parse(document))
     sqs = stack.emulator.client("sqs")
@@ -100,7 +100,7 @@ async def _too_large(http: aiohttp.ClientSession, url: str) -> None:
 
 
 async def _redrive(client: Client, recorder: Recorder) -> None:
-    """Dead letters of a completed request, of one without a result, and of a stranger."""
+    """Redrive dead letters: of a completed request, of one without a result, and one that is not ours."""
     stack = client.stack
     completed = await client.submit()
     await client.ended(completed)

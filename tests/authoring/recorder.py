@@ -1,4 +1,4 @@
-"""A proxy before the emulator that writes down each call: its IAM actions, on which resource."""
+"""A proxy in front of the emulator that records the IAM actions and resource of each call."""
 
 import http.client
 import json
@@ -13,7 +13,7 @@ _SQS = {
     "DeleteMessageBatch": "DeleteMessage",
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
 }
-"""Operations whose permission has another name (Service Authorization Reference, Amazon SQS)."""
+"""Operations that need a permission of another name (Service Authorization Reference, Amazon SQS)."""
 
 _OBJECTS = {
     "GET": "GetObject",
@@ -26,7 +26,7 @@ _OBJECTS = {
 
 @dataclass(frozen=True, order=True)
 class Use:
-    """A permission that a call needs; `prefix` is a listing's, None when it has none."""
+    """A permission that a call needs; `prefix` is that of a listing, or None."""
 
     action: str
     resource: str
@@ -34,7 +34,7 @@ class Use:
 
 
 class Recorder:
-    """Forwards to an emulator; `operations` are what AWS calls the calls, `uses` the permissions they need."""
+    """Forwards calls to an emulator; records their AWS names in `operations`, their permissions in `uses`."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream

@@ -1,4 +1,4 @@
-"""diff: what an edit changes in the rendered objects, and whose pods restart."""
+"""diff shows what an edit changes in the rendered objects, and which pods restart."""
 
 import subprocess
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""iam-policy: all that the parts were seen to call is allowed, and nothing is granted that they do not call."""
+"""iam-policy allows every recorded call of each part, and nothing that it does not call."""
 
 import ast
 import asyncio
@@ -31,7 +31,7 @@ Policy = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Recording:
-    """What the parts of an API called, and the policies that it is given."""
+    """The recorded calls of an API's parts, and the policies for them."""
 
     name: str
     calls: dict[str, Recorder]
@@ -102,7 +102,7 @@ def test_another_api_is_out_of_reach(recording: Recording, part: str) -> None:
 
 
 def test_the_recording_has_every_operation_that_the_code_names(recording: Recording) -> None:
-    """So that none is forgotten when the code learns another."""
+    """A new operation in the code must be recorded, too."""
     session = botocore.session.Session()
     known = {name for each in ("s3", "sqs") for name in session.get_service_model(each).operation_names}
     by_method = {xform_name(name): name for name in known}
@@ -114,7 +114,7 @@ def test_the_recording_has_every_operation_that_the_code_names(recording: Record
             elif isinstance(node, ast.Attribute) and node.attr in by_method:
                 named.add(by_method[node.attr])
     assert "PutBucketLifecycleConfiguration" in named
-    # the bucket is made beside the emulator only, which asks for no policy
+    # only local mode creates a bucket, in the emulator, where no policy is needed
     assert named - {"CreateBucket"} == set().union(*(each.operations for each in recording.calls.values()))
 
 

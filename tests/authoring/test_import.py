@@ -1,4 +1,4 @@
-"""import: each AsyncAPI becomes a values file, everything else is named, and nothing is written by halves."""
+"""import writes a values file for each AsyncAPI and a note for each other kind, or nothing when one is wrong."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def test_node_groups_are_matched_as_the_note_says(call: Command, folder: Path) -
     (folder / "cortex.yaml").write_text(CORTEX + entry + own)
     (note,) = [line for line in call("import", "cortex.yaml").err.splitlines() if "node_groups" in line]
     assert note.startswith("note: reader has node_groups, ")
-    assert "cx-ws-" in note  # spot
+    assert "cx-ws-" in note  # the prefix of spot node groups
     with (folder / "reader.yaml").open("a") as file:
         file.write("\n" + "\n".join(f"{each}" for each in note.split("`")[1::2]))
     assert call("lint", "reader.yaml").code == 0
@@ -106,7 +106,7 @@ def test_region_and_bucket_are_options(call: Command, cortex: Path) -> None:
         "region": "eu-west-1",
         "bucket": "results",
     }
-    assert "hold the place" not in said.err
+    assert "placeholder" not in said.err
 
 
 def test_each_kind_that_cannot_be_taken_is_named_with_what_there_is_for_it(call: Command, cortex: Path) -> None:
@@ -130,7 +130,7 @@ def test_entry_that_leans_on_another_is_written_out(call: Command, folder: Path)
     (folder / "cortex.yaml").write_text(text)
     assert call("import", "cortex.yaml").code == 0
     assert yaml.safe_load((folder / "two.yaml").read_text()) == {**entries(text)["two"], **PLACE}  # type: ignore[dict-item]
-    assert "B: '1e3'" in (folder / "two.yaml").read_text()  # which helm would take for a number
+    assert "B: '1e3'" in (folder / "two.yaml").read_text()  # in quotes, because helm reads 1e3 as a number
     assert call("lint", "two.yaml").code == 0
 
 
@@ -225,7 +225,7 @@ def test_one_file_that_is_there_keeps_all_from_being_written(call: Command, cort
     (cortex / "second.yaml").write_text("mine")
     said = call("import", "cortex.yaml")
     assert said.code == 1
-    assert "second.yaml; overwrite it by --force" in said.err
+    assert "second.yaml; overwrite with --force" in said.err
     assert (cortex / "second.yaml").read_text() == "mine"
     assert not (cortex / "text-generator.yaml").exists()
     assert call("import", "cortex.yaml", "--force").code == 0

@@ -1,4 +1,4 @@
-"""new: a values file that lint has nothing against, or a reason why not."""
+"""new writes a values file without any lint findings, or says why it cannot."""
 
 import shlex
 import shutil
@@ -100,7 +100,7 @@ def test_a_schema_in_a_folder_with_blanks_is_one_word(call: Command, folder: Pat
 
 def test_what_is_not_known_yet_is_told(call: Command) -> None:
     said = call("new", "reader", "--image", "reader")
-    assert "aws.region (us-west-2) and aws.bucket (my-cortex-bucket) only hold the place" in said.err
+    assert "aws.region (us-west-2) and aws.bucket (my-cortex-bucket) are placeholders" in said.err
     assert "the image reader has no fixed tag" in said.err
 
 
@@ -138,7 +138,7 @@ def test_a_file_is_overwritten_only_by_force(call: Command, folder: Path) -> Non
     (folder / "reader.yaml").write_text("mine")
     said = call("new", "reader", "--image", "reader:1")
     assert (said.code, (folder / "reader.yaml").read_text()) == (1, "mine")
-    assert "reader.yaml; overwrite it by --force" in said.err
+    assert "reader.yaml; overwrite with --force" in said.err
     assert call("new", "reader", "--image", "reader:1", "--force").code == 0
     assert (folder / "reader.yaml").read_text() != "mine"
 

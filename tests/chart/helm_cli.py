@@ -11,30 +11,22 @@ from typing import Any
 import yaml
 
 from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.helm_yaml import ManifestLoader
 
 ROOT = pathlib.Path(__file__).parents[2]
 CHART = ROOT / "charts" / "cortex-async"
 Object = dict[str, Any]
 Values = Mapping[str, Any] | pathlib.Path
 
-try:
-    from yaml import CSafeLoader as _BaseLoader
-except ImportError:  # pragma: no cover
-    from yaml import SafeLoader as _BaseLoader  # type: ignore[assignment]
 
-
-class _UniqueKeys(_BaseLoader):
-    """Refuses what YAML allows no mapping to have, and PyYAML lets pass: the same key twice."""
+class _UniqueKeys(ManifestLoader):
+    """Refuses a mapping that has the same key twice. YAML forbids it, but PyYAML lets it pass."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         assert len(keys) == len(set(keys)), f"a key is there twice: {sorted(map(str, keys))}"
-        return super().construct_mapping(node, deep)
-
-
-# PyYAML alone takes a lone = or << for something of its own; to Kubernetes they are strings.
-for _tag in ("value", "merge"):
-    _UniqueKeys.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda _loader, node: str(node.value))
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 class Refused(Exception):

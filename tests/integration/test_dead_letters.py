@@ -20,7 +20,7 @@ from cortex_async.storage.protocol import Status
 from cortex_async.storage.s3_store import object_key
 from cortex_async_tools import cli
 from cortex_async_tools.chart.values_file import find_chart
-from cortex_async_tools.local.release import render
+from cortex_async_tools.local.rendered_release import render_release
 from support.processes import Emulator, wait_until
 from support.stack import BUCKET, Client, Stack
 
@@ -192,7 +192,7 @@ def test_api_is_named_by_its_values_file(
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
     values = tmp_path / "values.yaml"
     values.write_text(HELLO.read_text().replace("my-cortex-bucket", BUCKET))
-    provision(config.parse(render(values, find_chart(), {}, []).api), create_bucket=True)
+    provision(config.parse(render_release(values, find_chart(), {}, []).api), create_bucket=True)
     assert cli.main(["dead-letters", "list", str(values)]) == 0
     assert capsys.readouterr().out.startswith("ID ")
 

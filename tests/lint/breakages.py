@@ -1,7 +1,7 @@
-"""For each rule of the values' schema, at every depth, values that break it and nothing else.
+"""For every rule of the values schema, values that break this rule and no other.
 
-Made from the schema itself: each field is put into values that are otherwise valid, and then each of its keywords
-is broken in turn.
+They are generated from the schema: each field is added to otherwise valid values, then each of its keywords is
+broken.
 """
 
 import copy
@@ -21,12 +21,12 @@ Path = tuple[str | int, ...]
 Schema = dict[str, Any]
 
 STRANGE = [[], {}, "x y", 1.5, "A b", "a//b", "-", "", "\x7f", "x" * 300]
-"""Values to look for one that a keyword refuses, the most telling first."""
+"""Values to try against a keyword, in the order of preference."""
 
 
 @dataclass(frozen=True)
 class Breakage:
-    """Values, the field that is wrong in them, and where lint has to point: at it, or at what should have it."""
+    """Wrong values, the wrong field, and the place to report: the field, or its parent if it is missing."""
 
     rule: str
     values: dict[str, Any]
@@ -44,7 +44,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "minDomains": {"whenUnsatisfiable": "DoNotSchedule"},
     "ipBlock": {"podSelector": None, "namespaceSelector": None},
 }
-"""Fields that are right only beside others: what these others have to be, None for left out."""
+"""Fields that need certain other fields beside them: the values of those, or None if they must be left out."""
 
 
 def breakages() -> Iterator[Breakage]:
@@ -66,7 +66,7 @@ def _misplaced(values: dict[str, Any], field: Path, place: Path | None = None) -
 
 
 def _of_fields(part: Schema, path: Path, values: dict[str, Any], seen: set[str]) -> Iterator[Breakage]:
-    """Yield what breaks a field of an object, or one below it; what a definition says where it comes first."""
+    """Yield what breaks the fields of an object and those below; each definition only the first time."""
     for name, raw in part.get("properties", {}).items():
         here = (*path, name)
         if raw is False:
@@ -124,7 +124,7 @@ def _of_object(part: Schema, path: Path, values: dict[str, Any]) -> Iterator[Bre
 
 
 def _breaking(part: Schema, keyword: str, now: Any) -> Any:
-    """Return a value that this keyword refuses, and no other if there is one."""
+    """Return a value that this keyword refuses and, if possible, the other keywords accept."""
     limit = part[keyword]
     made: dict[str, Callable[[], Any]] = {
         "minimum": lambda: limit - 1,
@@ -157,7 +157,7 @@ def _alternatives(part: Schema) -> set[str]:
 
 
 def _valid(part: Schema) -> Any:
-    """Return a value that a field accepts: an example, its default, or an object with what it needs."""
+    """Return a value that a field accepts: an example, its default, or an object with the required fields."""
     if part.get("examples"):
         return part["examples"][0]
     if part.get("properties") and any(part["properties"].values()):

@@ -1,4 +1,4 @@
-"""Values files to lint, and lint itself."""
+"""Fixtures that write values files and lint them."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Each rule between fields, as the chart's templates state it, gives one finding at its field's line."""
+"""Each rule in the chart's templates gives one finding, at the line of its field."""
 
 import re
 from collections.abc import Callable
@@ -21,13 +21,13 @@ MORE: list[dict[str, Any]] = [
     minimal(networking={"httpRoute": {"enabled": True, "parentRefs": [{"name": "a"}]}})
     | {"emulator": {"enabled": True, "image": "emulator:1"}},
 ]
-"""What breaks a rule in another place than chart.refusals does."""
+"""Values that break rules which chart.refusals does not break, or break them in another place."""
 
 NEVER_NULL = (CHART / "files" / "never-null.txt").read_text().split()
 
 
 def _stated_rules() -> list[re.Pattern[str]]:
-    """What each line of the templates that is a finding looks like once it is rendered."""
+    """Return a pattern for each message in the templates, as it looks when it is rendered."""
     lines = [
         line.removeprefix("- ")
         for template in sorted((CHART / "templates" / "values").glob("_*.tpl"))
@@ -43,7 +43,7 @@ def test_every_rule_that_a_template_states_is_broken_and_found_once(lint: Lint) 
     found = lint(*(values for _, values, _ in REFUSALS), *MORE)
     texts = [each.text for each in found if each.code == "rule"]
     unseen = [rule.pattern for rule in stated if not any(rule.fullmatch(text) for text in texts)]
-    # Lint names the release by the file, so that its name is always a good one.
+    # lint chooses the name of the release, so that it is always valid
     assert [rule for rule in unseen if "release" not in rule] == []
 
 

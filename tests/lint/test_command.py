@@ -1,4 +1,4 @@
-"""What the command prints in each format, and its exit codes."""
+"""The output of lint in each format, and its exit codes."""
 
 import importlib.resources
 import json

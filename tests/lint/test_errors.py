@@ -1,4 +1,4 @@
-"""Each rule that the schema and the chart hold gives a finding for its field, at its line."""
+"""Each rule of the schema and the chart gives a finding for its field, at its line."""
 
 import re
 from collections.abc import Callable

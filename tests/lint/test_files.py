@@ -1,4 +1,4 @@
-"""Which files are linted, each read once, and which helm with."""
+"""Which files lint reads, and which helm it runs."""
 
 import json
 import os
@@ -115,7 +115,7 @@ def test_where_no_helm_can_be_unpacked_it_says_what_to_do(
 ) -> None:
     file = write(minimal())
     monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setattr(sys, "prefix", str(file))  # where nothing can be written, not even by root
+    monkeypatch.setattr(sys, "prefix", str(file))  # a file, in which not even root can write
     assert main(["lint", str(file)]) == 2
     said = capsys.readouterr().err
     assert said.startswith("cortex-async lint: cannot unpack helm 4.3.1 into ")

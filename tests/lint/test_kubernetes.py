@@ -1,4 +1,4 @@
-"""What an API server would refuse is a finding, for each version that was asked for."""
+"""lint finds what an API server would refuse, for each requested version."""
 
 import shutil
 from collections.abc import Callable

@@ -14,7 +14,7 @@ BREAKAGES = list(breakages())
 
 
 def line_of(text: str, path: tuple[str | int, ...]) -> int | None:
-    """Line of a field in a YAML text, from 1; of the list entry for an index; None for the whole file."""
+    """Return the line of a field or list entry in a YAML text, from 1; None for the whole file."""
     node: Any = yaml.compose(text)
     line = None
     for key in path:

@@ -1,4 +1,4 @@
-"""Each warning is found at its line, is not found where there is no reason, and can be suppressed."""
+"""Each warning is found at its line, only where it applies, and can be suppressed."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ READY = "readiness_probe: {tcp_socket: {port: 8080}}"
 
 
 def values(*containers: str, pod: str = "", top: str = "") -> str:
-    """A values file: its pod's other fields begin in line 2, its containers follow one a line."""
+    """Return a values file. Other fields of the pod are in line 2; each container has its own line below."""
     listed = [f"  - {{{each}}}" for each in containers]
     lines = ["pod:", *([f"  {pod}"] if pod else []), "  containers:", *listed]
     return "\n".join([*lines, "aws: {region: eu-west-1, bucket: results}", top, ""])

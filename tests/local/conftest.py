@@ -31,7 +31,7 @@ def local() -> Iterator[Callable[..., Local]]:
 
 @pytest.fixture
 def example(tmp_path: Path) -> Callable[[str], list[str]]:
-    """Copy an example, its ports replaced by free ones, and return the arguments that run it."""
+    """Copy an example, replace its ports by free ones, and return the arguments that run it."""
 
     def copy(name: str) -> list[str]:
         folder = tmp_path / name
@@ -48,7 +48,7 @@ def example(tmp_path: Path) -> Callable[[str], list[str]]:
 
 @pytest.fixture
 def api(tmp_path: Path) -> Callable[..., list[str]]:
-    """Write a values file of one container that behaves as told, and return the arguments that run it."""
+    """Write a values file with one container of a given behaviour, and return the arguments that run it."""
 
     def write(behaviour: str = "serve", **fields: object) -> list[str]:
         folder = tmp_path / "api"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Does what the payload says; answers readiness probes."""
+    """Does what the payload asks for, and answers readiness probes."""
 
     def do_GET(self) -> None:
         self._answer(b"{}")
@@ -25,7 +25,7 @@ class Handler(BaseHTTPRequestHandler):
             Path("begun").touch()
             while not Path("go").exists():
                 time.sleep(0.02)
-            Path("answered").touch()  # before it is, as everything may end with the answer
+            Path("answered").touch()  # before it answers: then this process may be stopped at any time
             return self._answer(b'"done"')
         if payload == b"exit":
             print("leaving", flush=True)
@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing of requests."""
+        """Do not log requests."""
 
 
 def main() -> None:

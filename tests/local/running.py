@@ -1,4 +1,4 @@
-"""Runs `cortex-async local` as a user does, on free ports, and looks for what it left behind."""
+"""Runs `cortex-async local` as a user does, on free ports, and finds processes that it left behind."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ import pytest
 from cortex_async_tools.local.emulator import without_aws
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_SECONDS = 120.0  # for what must happen; nothing is asserted to be quick
+DEADLINE_SECONDS = 120.0  # generous: no test requires speed
 _MARK = "CORTEX_TEST_RUN"
 
 
@@ -25,7 +25,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 class Local:
-    """One run of local mode; every process of it carries a mark in its environment."""
+    """One run of local mode. All of its processes have a mark in their environment."""
 
     def __init__(self, *arguments: str, env: dict[str, str] | None = None, python: str = sys.executable) -> None:
         self._mark = uuid.uuid4().hex
@@ -56,7 +56,7 @@ class Local:
         pytest.fail(f"ended before it printed {text!r}:\n{self.log}{errors}")
 
     def survivors(self) -> list[int]:
-        """Return the processes of this run that are alive, itself included."""
+        """Return the processes of this run that still run, including local mode itself."""
         mark = f"{_MARK}={self._mark}".encode()
         return [int(each.name) for each in Path("/proc").glob("[0-9]*") if mark in _environment(each)]
 

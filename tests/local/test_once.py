@@ -1,4 +1,4 @@
-"""`local --once`: one request, its result on standard output, and the exit code of a command."""
+"""`local --once` submits one request, prints its result and exits with 0 or 1."""
 
 import json
 from collections.abc import Iterator
@@ -69,7 +69,7 @@ def test_container_finds_what_it_would_find_in_a_pod(local: Start, api: Argument
 @pytest.fixture
 def endpoint(tmp_path: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(tmp_path))  # for the file that its process id is in
+        patch.setenv("TMPDIR", str(tmp_path))  # where it writes its pid file
         server = Emulator(tmp_path)
     yield server.url
     server.process.kill()

@@ -1,4 +1,4 @@
-"""What local mode does not start, or does not go on with: one clear message, and nothing left running."""
+"""When local mode cannot start or go on, it prints one clear message and leaves nothing running."""
 
 import os
 import socket
@@ -90,7 +90,7 @@ def test_container_that_ends_well_is_told_that_it_may_not(local: Start, api: Arg
     run = local(*api(command=["true"]), "--once", "x").finish()
 
     assert run.code == 1
-    assert "container web ended with exit code 0, though it is to run as long as the API" in run.err
+    assert "container web ended with exit code 0, but it must run as long as the API" in run.err
 
 
 def test_program_that_is_not_there_is_named(local: Start, api: Arguments) -> None:
@@ -111,7 +111,7 @@ def test_container_that_never_gets_ready_is_named_with_its_last_lines(local: Sta
 
 
 def test_helm_that_can_neither_be_found_nor_unpacked_is_told(local: Start, api: Arguments, tmp_path: Path) -> None:
-    bare = tmp_path / "venv"  # its own prefix, so without an unpacked helm; all else from this environment
+    bare = tmp_path / "venv"  # its own prefix, so that it has no unpacked helm
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
     packages = next(bare.glob("lib/python*/site-packages"))
     (packages / "all.pth").write_text(f"{sysconfig.get_path('purelib')}\n{ROOT / 'glue'}\n")

@@ -1,11 +1,11 @@
-"""What local mode makes of what helm says and renders."""
+"""How local mode reads helm's output, rendered containers, JSON documents and log lines."""
 
 import pytest
 
 from cortex_async_tools.chart.rendering import helm_message
-from cortex_async_tools.local.client import raw_fields
-from cortex_async_tools.local.output import from_json_log
-from cortex_async_tools.local.release import environment, expand
+from cortex_async_tools.local.once import raw_fields
+from cortex_async_tools.local.output import format_log_line
+from cortex_async_tools.local.rendered_release import environment, expand
 
 ENV = {"A": "1", "B_2": "$(A)"}
 
@@ -101,4 +101,4 @@ def test_keeps_the_text_of_json_fields() -> None:
     ],
 )
 def test_words_the_glues_log_for_people(line: str, text: str) -> None:
-    assert from_json_log(line) == text
+    assert format_log_line(line) == text

@@ -1,4 +1,4 @@
-"""`local` as a server: what it prints, and that it ends together with all it started."""
+"""`local` as a server: what it prints, and that all its processes end with it."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from .running import Arguments, Start, wait_for
 
 
 def post(log: str, payload: bytes) -> str:
-    """Post to the URL that was printed; return the URL of the result."""
+    """Post to the printed URL; return the URL of the result."""
     match = re.search(r"ready: (\S+)", log)
     assert match is not None
     with urllib.request.urlopen(match[1], data=payload) as answer:

@@ -1,9 +1,12 @@
-"""How a command ends that its user, its reader or the disk stops: by its exit code, without a traceback."""
+"""The help, and how a command ends on Ctrl-C, a closed pipe or a full disk: an exit code and no traceback."""
 
 import io
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -34,13 +37,24 @@ def fails(error: BaseException) -> Callable[[], object]:
     return fail
 
 
+def test_without_a_command_it_prints_its_help() -> None:
+    program = Path(sys.executable).with_name("cortex-async")
+    alone = subprocess.run([program], capture_output=True, text=True, check=False)
+    asked = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert alone.stdout.startswith("usage: cortex-async ")
+    assert alone.stdout == asked.stdout
+    for name, (_, summary) in cli.COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(summary)}$", alone.stdout, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(), 141, ""),
         (PermissionError(13, "Permission denied", "a.yaml"), 1, "cortex-async smoke: a.yaml: Permission denied\n"),
-        (RecursionError("deep"), 1, "cortex-async smoke: what it was given is nested too deeply\n"),
+        (RecursionError("deep"), 1, "cortex-async smoke: the input is nested too deeply\n"),
     ],
 )
 def test_what_stops_a_command_is_told_in_a_line(

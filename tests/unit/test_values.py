@@ -1,4 +1,4 @@
-"""What a values file's author is told: the field, its place, what was expected, what came, the nearest name."""
+"""Problems in a values file name the field, its line, what was expected and found, and the nearest name."""
 
 import json
 import textwrap
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cortex_async_tools.chart.helm_yaml import dump_yaml, load_manifest
 from cortex_async_tools.chart.values_file import (
     ChartNotFoundError,
     Finding,
@@ -276,12 +277,15 @@ def test_reports_a_file_that_cannot_be_read(tmp_path: Path, chart: Path) -> None
         ("y", True),
         ("off", False),
         ("=", "="),
+        ("<<", "<<"),
         ("~", None),
         ('"1"', "1"),
     ],
 )
 def test_reads_scalars_as_helm_does(text: str, value: object) -> None:
     assert parse_document(f"field: {text}").values == {"field": value}
+    assert load_manifest(f"field: {text}") == [{"field": value}]
+    assert load_manifest(dump_yaml({"field": value})) == [{"field": value}]
 
 
 def test_reads_keys_as_text() -> None:

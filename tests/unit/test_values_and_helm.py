@@ -1,4 +1,4 @@
-"""The check of a values file and helm agree on what is wrong, on the examples and on what is near them."""
+"""The check of a values file and helm accept and refuse the same files: the examples, and damaged ones."""
 
 import copy
 import json

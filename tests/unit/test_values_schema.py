@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema.validators import Draft7Validator
 
-from cortex_async.aws.s3 import MAX_PARTS, PART_BYTES
+from cortex_async.limits import S3_PART_BYTES, S3_PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "values.schema.json").read_text())
@@ -81,7 +81,7 @@ def test_fields_are_found_at_every_depth() -> None:
 def test_largest_payload_is_what_the_parts_of_an_upload_hold() -> None:
     api = json.loads((ROOT / "schemas" / "api.schema.json").read_text())
     told = api["properties"]["gateway"]["properties"]["maxPayloadMiB"]["maximum"]
-    assert told * 2**20 == MAX_PARTS * PART_BYTES
+    assert told * 2**20 == S3_PARTS * S3_PART_BYTES
     assert FIELDS["gateway.maxPayloadMiB"].schema["maximum"] == told
 
 

@@ -1,1 +1,1 @@
-"""Commands for those who write values files: `new`, `import`, `diff` and `iam-policy`."""
+"""Commands for authors of values files: `new`, `import`, `diff` and `iam-policy`."""

@@ -1,8 +1,8 @@
-"""Say what an edit of a values file changes in the cluster: each object as a unified diff, and which pods restart.
+"""Show what an edit of a values file changes in the cluster: a diff of each object, and which pods restart.
 
-It is compared with the file as it was committed last (HEAD), with its state at another git revision
-(`--against origin/main`), or with what is installed (`--against release:NAME`, which asks the cluster of your
-kubeconfig). The chart is the same on both sides of a comparison with a revision: that of the working tree.
+The file is compared with its last commit (HEAD), with another git revision (`--against origin/main`), or with an
+installed release (`--against release:NAME`, read from the cluster of your kubeconfig). To compare with a revision,
+both sides are rendered with the chart of the working tree.
 """
 
 import argparse
@@ -16,21 +16,21 @@ from typing import Any
 
 from cortex_async.errors import CortexError
 from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.helm_yaml import dump_yaml, load_manifest
 from cortex_async_tools.chart.rendering import (
     HelmRefused,
     Object,
     find_data,
     find_object,
-    read_objects,
     release_name,
     render,
     run_helm,
 )
 from cortex_async_tools.chart.values_file import ValuesError, check_values, find_chart
-from cortex_async_tools.chart.values_file.document import DocumentError, decode, dump_yaml
+from cortex_async_tools.chart.values_file.document import DocumentError, decode
 
 _RELEASE = "release:"
-"""Before the name of a release; no git revision can have it."""
+"""The prefix of a release's name. No git revision can begin with it."""
 
 _REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
 
@@ -41,7 +41,7 @@ Objects = Mapping[str, Object]
 
 
 class DiffError(CortexError):
-    """There is nothing to compare with."""
+    """There is nothing to compare the file with."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,24 +96,24 @@ def _by_name(objects: Sequence[Object]) -> Objects:
 
 
 def _installed(release: str, options: Sequence[str]) -> list[Object]:
-    """Return a release's objects, hooks included, as the cluster has them noted; raises DiffError."""
+    """Return the objects of an installed release, including its hooks; raises DiffError."""
     program = helm.locate()
     try:
         texts = [run_helm(program, ["get", part, release, *options]) for part in ("manifest", "hooks")]
     except HelmRefused as error:
         raise DiffError(f"helm cannot read the release {release}: {error}") from error
-    return [each for text in texts for each in read_objects(text)]
+    return [each for text in texts for each in load_manifest(text)]
 
 
 def _committed(file: Path, revision: str) -> str | None:
-    """Return the file's text at a git revision, None when it was not there; raises DiffError."""
+    """Return the file's text at a git revision, or None when it did not exist; raises DiffError."""
     verify = _git(file.parent, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
     if verify.returncode != 0:
         errors = verify.stderr.decode(errors="replace")
         reason = (errors.strip().splitlines() or ["no reason given"])[-1].removeprefix("fatal: ")
         raise DiffError(
             f"git knows no revision {revision} of {file} ({reason}); "
-            f"name one by --against, or an installed release by --against {_RELEASE}NAME"
+            f"name one with --against, or an installed release with --against {_RELEASE}NAME"
         )
     shown = _git(file.parent, "show", f"{verify.stdout.decode().strip()}:./{file.name}")
     if shown.returncode != 0:
@@ -121,11 +121,11 @@ def _committed(file: Path, revision: str) -> str | None:
     try:
         return decode(shown.stdout)
     except DocumentError as error:
-        raise DiffError(f"{file.name} at {revision}: {error}; name another revision by --against") from error
+        raise DiffError(f"{file.name} at {revision}: {error}; name another revision with --against") from error
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    # in a hook git says by these which repository it runs for, wherever the file is
+    # git sets these in a hook; they would override the repository of the file
     env = {name: value for name, value in os.environ.items() if name not in _REPOSITORY}
     try:
         return subprocess.run(  # noqa: S603 (git, without a shell)
@@ -151,7 +151,7 @@ def _lines(name: str, before: str, after: str, old: Object | None, new: Object |
 
 
 def _sorted(value: Any) -> Any:
-    """Sort the keys of mappings, whose order means nothing."""
+    """Sort the keys of all mappings, because their order has no meaning."""
     if isinstance(value, dict):
         return {key: _sorted(value[key]) for key in sorted(value)}
     return [_sorted(each) for each in value] if isinstance(value, list) else value
@@ -174,7 +174,7 @@ def _summary(old: Objects, new: Objects, against: str) -> Iterator[str]:
 
 
 def _about_data(old: Objects, new: Objects) -> Iterator[str]:
-    """Say what stays behind: the queue and the objects in S3 that the old names mean."""
+    """Yield a sentence for a queue or S3 prefix that is no longer used, because its data stays there."""
     if not old:
         return
     (old_queue, old_storage), (new_queue, new_storage) = (_data(side) for side in (old, new))
@@ -191,7 +191,7 @@ def _about_data(old: Objects, new: Objects) -> Iterator[str]:
 
 
 def _data(objects: Objects) -> tuple[str, str]:
-    """Return the queue and the place in S3, read without `api_config`: a release may be of an older version."""
+    """Return the queue and the S3 prefix. `api_config` is not used: a release may be of an older version."""
     api = json.loads(find_data(objects.values(), "ConfigMap", "api.json"))
     aws, queue, storage = api["aws"], api["queue"], api["storage"]
     at = f" at {aws['endpointUrl']}" if aws["endpointUrl"] else ""
@@ -200,7 +200,7 @@ def _data(objects: Objects) -> tuple[str, str]:
 
 
 def _about_pods(old: Objects, new: Objects) -> Iterator[str]:
-    """Say which pods restart: those of a Deployment whose pod template differs."""
+    """Yield which pods restart: those of a Deployment with a changed pod template."""
     restarting, said = [], False
     for component, words in _COMPONENTS.items():
         before, after = (find_object(side.values(), "Deployment", component) for side in (old, new))

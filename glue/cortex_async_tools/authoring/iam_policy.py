@@ -1,9 +1,10 @@
-"""Print the least that AWS must allow an API: an IAM policy for each of its parts, as JSON.
+"""Print the AWS permissions that an API needs, and no others: a JSON IAM policy for each of its parts.
 
-The gateway, the dispatcher (the API's pods) and the provision Job have a service account each; dead-letters is for
-whoever runs that command. Who reads or writes what your own KMS key encrypts needs that key, too (--kms-key):
-S3 and SQS make data keys with it to write, and decrypt those to read and to put the parts of an upload together
-(docs.aws.amazon.com, "Amazon SQS Key management" and "Protecting data using server-side encryption with AWS KMS").
+The gateway, the dispatcher (in the API's pods) and the provision Job each have a service account. The policy
+dead-letters is for whoever runs that command. If your own KMS key encrypts the bucket or a queue, name it with
+--kms-key: S3 and SQS use it to make data keys for writing, and to decrypt them for reading and for completing
+multipart uploads (docs.aws.amazon.com, "Amazon SQS Key management" and
+"Protecting data using server-side encryption with AWS KMS").
 """
 
 import argparse
@@ -25,11 +26,11 @@ from cortex_async_tools.chart.rendering import Object, api_config, find_object, 
 from cortex_async_tools.chart.values_file import find_chart
 
 PARTS = ("gateway", "dispatcher", "provision", "dead-letters")
-"""Who calls AWS."""
+"""The parts that call AWS."""
 
 
 class PolicyError(CortexError):
-    """There is no such policy."""
+    """There is no policy to print."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,14 +88,14 @@ def _kms_key(text: str) -> str:
 def policy(
     api: ApiConfig, part: str, account: str | None = None, kms_keys: Sequence[str] = (), *, delete: bool = False
 ) -> dict[str, Any]:
-    """Return the policy of one part; raises PolicyError when the region is in no partition of AWS.
+    """Return the policy of one part; raises PolicyError for an unknown region.
 
-    `kms_keys` are ARNs of the keys that S3 and SQS may use for it. With `delete`, provision may delete the queues.
+    `kms_keys` are the ARNs of keys that S3 and SQS may use. With `delete`, provision may delete the queues.
     """
     partition = _partition(api.aws.region)
     queue = f"arn:{partition}:sqs:{api.aws.region}:{account or '*'}"
     found: dict[str, Any] = json.loads(
-        writing.fill(
+        writing.render_template(
             "iam-policy.json.j2",
             part=part,
             queue=_given_queue(api, partition) if api.queue.url else f"{queue}:{api.queue.name}",
@@ -125,6 +126,6 @@ def _partition(region: str) -> str:
 
 
 def _given_queue(api: ApiConfig, partition: str) -> str:
-    """Return the ARN of the queue that something else made: its URL ends with the account and the name."""
+    """Return the ARN of the queue in `queue.url`, which ends with the account and the name."""
     *_, account, name = ["*", *urlsplit(api.queue.url or "").path.split("/")]
     return f"arn:{partition}:sqs:{api.aws.region}:{account or '*'}:{name}"

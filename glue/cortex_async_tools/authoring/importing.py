@@ -1,7 +1,7 @@
-"""Write a values file for each AsyncAPI entry of a cortex.yaml, the entry's mapping unchanged.
+"""Write a values file for each AsyncAPI entry of a cortex.yaml; the fields of the entry do not change.
 
-Every entry is checked, by the schema and by helm, before the first file is written. An entry of another kind is
-named, with what there is for it on Kubernetes, and left out.
+All entries are checked by the schema and by helm before the first file is written. Entries of other kinds are left
+out; a note says what to use for them on Kubernetes.
 """
 
 import argparse
@@ -14,22 +14,22 @@ from typing import Any
 
 from cortex_async.errors import CortexError
 from cortex_async_tools.authoring import writing
+from cortex_async_tools.chart.helm_yaml import dump_yaml
 from cortex_async_tools.chart.rendering import render
-from cortex_async_tools.chart.values_file import Chart, Finding, ValuesError, locate, unreadable
+from cortex_async_tools.chart.values_file import Chart, Finding, ValuesError, finding_at, unreadable_findings
 from cortex_async_tools.chart.values_file.document import (
     Document,
     DocumentError,
     FieldPath,
     Position,
-    dump_yaml,
     parse_document,
     parse_yaml,
     read_text,
 )
-from cortex_async_tools.chart.values_file.phrases import either, nearest_name, show
-from cortex_async_tools.chart.values_file.removed_keys import retired
+from cortex_async_tools.chart.values_file.messages import listed, nearest_name, show
+from cortex_async_tools.chart.values_file.removed_keys import replacement_hint
 
-NOT_TAKEN = {
+OTHER_KINDS = {
     "RealtimeAPI": "its clients wait for the response on one connection; if they can come back for the result "
     "instead, change its kind to AsyncAPI and import it again, else run a Deployment and a Service",
     "BatchAPI": "it runs jobs over lists of items; submit each to an AsyncAPI, or run an indexed Kubernetes Job",
@@ -37,21 +37,21 @@ NOT_TAKEN = {
     "TrafficSplitter": "it splits requests between RealtimeAPIs; an Istio VirtualService or an HTTPRoute with "
     "weights does that",
 }
-"""Kinds of Cortex that are no AsyncAPI, and what there is for them."""
+"""The other kinds of Cortex, and what to use instead."""
 
 _PYTHON_CLASS = {"predictor", "handler"}
-"""Fields of an entry from before Cortex had containers: all else that is wrong with it follows from that."""
+"""Fields from before Cortex had containers. Other problems of such an entry are not reported."""
 
 _CONTAINER = "put the class behind a web server in an image, and describe that there"
 
 
 class ImportRefused(CortexError):
-    """There is nothing to import."""
+    """Nothing can be imported."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One API of a cortex.yaml: its fields with their places, and its text when that says the same by itself."""
+    """One API of a cortex.yaml: its fields with their positions, and its text if it can stand alone."""
 
     document: Document
     line: int
@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """Its fields."""
+        """The fields of the entry."""
         return self.document.values
 
 
@@ -78,14 +78,14 @@ def run(args: argparse.Namespace) -> int:
     """Write the files and name what was left out; raises ValuesError, RenderError, ImportRefused, OutputError."""
     chart = Chart(args.chart)
     entries = _read(args.file)
-    if findings := list(_problems(entries, chart, writing.place(args))):
+    if findings := list(_problems(entries, chart, writing.aws_location(args))):
         raise ValuesError(args.file, findings)
     texts = {}
     for entry in entries:
         place = f"{args.file}:{entry.line}"
-        if entry.values["kind"] in NOT_TAKEN:
+        if entry.values["kind"] in OTHER_KINDS:
             kind = entry.values["kind"]
-            print(f"note: {place}: {_name(entry)} is a {kind}, left out: {NOT_TAKEN[kind]}", file=sys.stderr)
+            print(f"note: {place}: {_name(entry)} is a {kind}, left out: {OTHER_KINDS[kind]}", file=sys.stderr)
             continue
         file = args.output_dir / f"{entry.values['name']}.yaml"
         text = _text(entry, args, chart.folder, file)
@@ -94,22 +94,22 @@ def run(args: argparse.Namespace) -> int:
     if not texts:
         raise ImportRefused(f"{args.file} has no entry of kind AsyncAPI, so nothing is written")
     if any(file.exists() and file.samefile(args.file) for file in texts):
-        raise ImportRefused(f"{args.file} would be overwritten itself; choose another folder by --output-dir")
+        raise ImportRefused(f"{args.file} would be overwritten itself; choose another folder with --output-dir")
     writing.write_files(texts, force=args.force)
     for file in texts:
-        print(f"{writing.quoted(file)} is written")
+        print(f"{writing.shell_word(file)} is written")
     for note in (*writing.placeholder_notes(args), *_node_group_notes(entries)):
         print(f"note: {note}", file=sys.stderr)
     return 0
 
 
 def _read(file: Path) -> list[Entry]:
-    """Return the entries; raises ValuesError when the file is not a list of mappings."""
+    """Return the entries of the file; raises ValuesError when it is not a list of mappings."""
     try:
         text = read_text(file)
         found, positions = parse_yaml(text)
     except DocumentError as error:
-        raise ValuesError(file, unreadable(error)) from error
+        raise ValuesError(file, unreadable_findings(error)) from error
     if not isinstance(found, list):
         hint = "; one entry by itself is a values file as it stands" if isinstance(found, dict) else ""
         raise ValuesError(
@@ -136,10 +136,10 @@ def _document(values: dict[str, Any], index: int, positions: Mapping[FieldPath, 
 
 
 def _own_text(lines: Sequence[str], start: Position, values: Mapping[str, Any]) -> str | None:
-    """Return an entry's lines as a mapping of its own; None when they mean something else or end the document."""
+    """Return the lines of an entry as a document, or None when they would mean something else on their own."""
     margin = start.column - 1
     own = [line[margin:] if not line[:margin].strip(" -") else line.lstrip() for line in lines[start.line - 1 :]]
-    while own and re.fullmatch(r"\s*|#.*", own[-1]):  # what stands before the next entry is about that one
+    while own and re.fullmatch(r"\s*|#.*", own[-1]):  # comments before the next entry belong to that one
         own.pop()
     text = "\n".join([*own, ""])
     try:
@@ -152,30 +152,30 @@ def _problems(entries: Sequence[Entry], chart: Chart, aws: Mapping[str, str]) ->
     names: dict[str, int] = {}
     for entry in entries:
         kind = entry.values.get("kind")
-        if isinstance(kind, str) and kind in NOT_TAKEN:
+        if isinstance(kind, str) and kind in OTHER_KINDS:
             continue
         if kind != "AsyncAPI":
-            yield locate(entry.document, ("kind",), _unknown_kind(kind))
+            yield finding_at(entry.document, ("kind",), _unknown_kind(kind))
             continue
         name = entry.values.get("name")
         if name is None:
-            yield locate(entry.document, ("name",), "required: the file is called after it")
+            yield finding_at(entry.document, ("name",), "required: the file is called after it")
         elif str(name) in names:
             line = names[str(name)]
-            yield locate(entry.document, ("name",), f"{name} is the name of the entry in line {line}, too")
+            yield finding_at(entry.document, ("name",), f"{name} is the name of the entry in line {line}, too")
         else:
             names[str(name)] = entry.line
         if old := _PYTHON_CLASS & entry.values.keys():
             field = min(old)
-            yield locate(entry.document, (field,), f"{retired((field,))}: {_CONTAINER}")
+            yield finding_at(entry.document, (field,), f"{replacement_hint((field,))}: {_CONTAINER}")
         else:
             yield from chart.check(entry.document, _additions(entry, aws))
 
 
 def _unknown_kind(kind: Any) -> str:
-    kinds = ["AsyncAPI", *NOT_TAKEN]
+    kinds = ["AsyncAPI", *OTHER_KINDS]
     nearest = nearest_name(str(kind), kinds)
-    return f"expected one of {either(kinds)}, got {show(kind)}" + (
+    return f"expected one of {listed(kinds)}, got {show(kind)}" + (
         f"; did you mean `{nearest}`?" if nearest else ""
     )
 
@@ -185,13 +185,13 @@ def _name(entry: Entry) -> str:
 
 
 def _additions(entry: Entry, aws: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the chart needs beside the entry."""
+    """Return the values that the chart needs in addition to the entry."""
     added = {"aws": dict(aws), "securityContext": {"level": "baseline"}}
     return {key: value for key, value in added.items() if key not in entry.values}
 
 
 def _node_group_notes(entries: Sequence[Entry]) -> list[str]:
-    """Return what to add where Cortex's names of node groups mean nodes that Cortex made."""
+    """Return a note on how to use node groups that Cortex created."""
     names = [
         _name(each)
         for each in entries
@@ -209,13 +209,13 @@ def _node_group_notes(entries: Sequence[Entry]) -> list[str]:
 
 
 def _text(entry: Entry, args: argparse.Namespace, chart: Path, file: Path) -> str:
-    added = _additions(entry, writing.place(args))
-    text = writing.fill(
+    added = _additions(entry, writing.aws_location(args))
+    text = writing.render_template(
         "imported.yaml.j2",
         schema=writing.schema_reference(chart, args.output_dir),
         file=file,
         name=entry.values["name"],
-        chart=writing.from_here(chart),
+        chart=writing.path_from_here(chart),
         source=args.file.name,
         line=entry.line,
         kept=entry.text is not None,

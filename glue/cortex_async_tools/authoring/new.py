@@ -1,4 +1,4 @@
-"""Write a commented values file for one API, checked by the schema and by helm."""
+"""Write a values file with comments for one API. The schema and helm check it first."""
 
 import argparse
 import re
@@ -22,11 +22,11 @@ _OPTIONS = {
     "aws.region": "--region",
     "aws.bucket": "--bucket",
 }
-"""The option that each field of the template comes from."""
+"""The option that sets each field, for messages."""
 
 
 class OptionsError(CortexError):
-    """No values file can be made of these options."""
+    """The options do not make a valid values file."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the file and say what comes next."""
+    """Write the file and print what to do next."""
     chart = Chart(args.chart)
     if (args.output or "").endswith("/"):
         raise OptionsError(f"--output: expected a file, got the folder {args.output}; name the file in it")
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         print(text, end="")
     else:
         writing.write_files({file: text}, force=args.force)
-        word = writing.quoted(file)
+        word = writing.shell_word(file)
         print(f"{word} is written; check it after every edit: cortex-async lint {word}")
     for note in (*writing.placeholder_notes(args), *_image_notes(args.image)):
         print(f"note: {note}", file=sys.stderr)
@@ -68,11 +68,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _text(args: argparse.Namespace, chart: Path, file: Path) -> str:
-    return writing.fill(
+    return writing.render_template(
         "new.yaml.j2",
         schema=writing.schema_reference(chart, file.parent),
         file=file,
-        chart=writing.from_here(chart),
+        chart=writing.path_from_here(chart),
         name=args.name,
         image=args.image,
         port=args.port,
@@ -80,7 +80,7 @@ def _text(args: argparse.Namespace, chart: Path, file: Path) -> str:
         mem=_number(args.mem),
         gpu=args.gpu,
         max_concurrency=args.max_concurrency,
-        aws=writing.place(args),
+        aws=writing.aws_location(args),
     )
 
 

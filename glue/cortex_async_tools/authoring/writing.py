@@ -1,4 +1,4 @@
-"""Puts values files into words: their templates, the place in AWS, files that nothing overwrites."""
+"""What `new` and `import` share: options, templates, and writing files without overwriting any."""
 
 import argparse
 import functools
@@ -12,10 +12,10 @@ from typing import Any
 import jinja2
 
 from cortex_async.errors import CortexError
-from cortex_async_tools.chart.values_file.document import dump_yaml
+from cortex_async_tools.chart.helm_yaml import dump_yaml
 
 PLACEHOLDERS = {"region": "us-west-2", "bucket": "my-cortex-bucket"}
-"""What stands for the place in AWS until the user knows it."""
+"""Values of `aws` to use until the user gives real ones."""
 
 
 class OutputError(CortexError):
@@ -23,7 +23,7 @@ class OutputError(CortexError):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what both commands that write values files take."""
+    """Declare the options that both commands have."""
     parser.add_argument("--region", help="AWS region of the queue and the bucket")
     parser.add_argument("--bucket", help="S3 bucket of payloads and results")
     parser.add_argument("--force", action="store_true", help="overwrite files that are there")
@@ -32,13 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def place(args: argparse.Namespace) -> dict[str, str]:
-    """Return the values' `aws`: what was given, and placeholders."""
+def aws_location(args: argparse.Namespace) -> dict[str, str]:
+    """Return the `aws` section: the given options, and placeholders for the others."""
     return {name: getattr(args, name) or holder for name, holder in PLACEHOLDERS.items()}
 
 
-def fill(template: str, **variables: Any) -> str:
-    """Return one of the package's templates, filled."""
+def render_template(template: str, **variables: Any) -> str:
+    """Render a template of this package."""
     return _environment().get_template(template).render(variables)
 
 
@@ -52,7 +52,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["scalar"] = _scalar
-    environment.filters["quoted"] = quoted
+    environment.filters["quoted"] = shell_word
     return environment
 
 
@@ -62,23 +62,23 @@ def _scalar(value: Any) -> str:
     return json.dumps(value) if "\n" in text else text
 
 
-def quoted(path: Path | str) -> str:
-    """Return a path as one word of a shell on one line; what cannot be printed is escaped."""
+def shell_word(path: Path | str) -> str:
+    """Return a path as one word for a shell, with unprintable characters escaped."""
     text = str(path)
     return shlex.quote(text) if text.isprintable() else f"${text!a}"
 
 
-def from_here(folder: Path) -> Path:
-    """Return a folder's path for a command: relative below the working folder, absolute elsewhere."""
+def path_from_here(folder: Path) -> Path:
+    """Return a folder's path: relative if it is inside the working folder, else absolute."""
     absolute = Path(os.path.abspath(folder))
     here = Path.cwd()
     return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
 
 
 def schema_reference(chart: Path, folder: Path) -> str:
-    """Return where editors find the chart's schema: relative inside the chart's checkout, absolute elsewhere.
+    """Return the schema's path for editors: relative for a file in the chart's checkout, else absolute.
 
-    Editors end the reference at the first blank, so a path that has one becomes a URI.
+    Editors stop reading at the first space, so a path with a space becomes a URI.
     """
     schema = chart.resolve() / "values.schema.json"
     checkout = chart.resolve().parent.parent
@@ -91,13 +91,13 @@ def schema_reference(chart: Path, folder: Path) -> str:
 
 
 def write_files(texts: Mapping[Path, str], *, force: bool) -> None:
-    """Write files, all or, unless `force`, none when one of them is there already; raises OutputError."""
+    """Write all files. Unless `force`, write none if any of them exists. Raises OutputError."""
     if folders := [str(file) for file in texts if file.is_dir()]:
         raise OutputError(f"expected a file to write, got the folder {', '.join(folders)}; name the file in it")
     taken = [str(file) for file in texts if os.path.lexists(file)]
     if taken and not force:
         raise OutputError(
-            f"nothing is written, because of what is there already: {', '.join(taken)}; overwrite it by --force"
+            f"nothing is written, because these exist already: {', '.join(taken)}; overwrite with --force"
         )
     for file, text in texts.items():
         try:
@@ -112,10 +112,11 @@ def write_files(texts: Mapping[Path, str], *, force: bool) -> None:
 
 
 def placeholder_notes(args: argparse.Namespace) -> list[str]:
-    """Return what to say when the region or the bucket is not known yet."""
+    """Return a note about each placeholder that is still to be replaced."""
     missing = [name for name in PLACEHOLDERS if getattr(args, name) is None]
     if not missing:
         return []
     options = " and ".join(f"--{name}" for name in missing)
     fields = " and ".join(f"aws.{name} ({PLACEHOLDERS[name]})" for name in missing)
-    return [f"without {options}, {fields} only hold{'s' if len(missing) == 1 else ''} the place: set your own"]
+    what = "is a placeholder" if len(missing) == 1 else "are placeholders"
+    return [f"without {options}, {fields} {what}: set your own"]

@@ -1,1 +1,1 @@
-"""The chart and its values files, as the commands see them: found, checked, and rendered by helm."""
+"""What every tool needs: find the chart and helm, check a values file, and render the chart."""

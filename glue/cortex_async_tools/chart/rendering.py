@@ -1,4 +1,4 @@
-"""Runs helm over the chart, and says what helm has against a values file without helm's own words around it."""
+"""Render the chart with helm, find things in the rendered objects, and shorten helm's error messages."""
 
 import base64
 import json
@@ -9,32 +9,23 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cortex_async import config
 from cortex_async.config import ApiConfig
 from cortex_async.errors import CortexError
 from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.helm_yaml import load_manifest
 from cortex_async_tools.chart.values_file import ValuesError, check_values
 
 Object = dict[str, Any]
 """A Kubernetes object."""
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the same, written in C
-    """Reads plain = and << as text, as Kubernetes does; PyYAML alone takes them for something of its own."""
-
-
-for _tag in ("value", "merge"):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda _loader, node: str(node.value))
-
-
 class RenderError(CortexError):
-    """Helm refused the values, or what was looked for is not in the chart."""
+    """Helm refused the values, or an expected object was not rendered."""
 
 
 class HelmRefused(CortexError):
-    """Helm ended with an error; the message is what it has against the values, `output` all that it printed."""
+    """Helm ended with an error. The message is its reason; `output` is what it printed to standard output."""
 
     def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
@@ -66,7 +57,7 @@ def _ending(code: int) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Helm is done before its memory is worth collecting, which would take a third of its time."""
+    """Switch off Go's garbage collector: helm runs too briefly to need it, and it takes a third of the time."""
     return {"GOGC": "off", **os.environ}
 
 
@@ -80,20 +71,15 @@ def render_file(file: Path, chart: Path) -> list[Object]:
 def render(
     source: Path | str, chart: Path, release: str, arguments: Sequence[Path | str], stdin: str = ""
 ) -> list[Object]:
-    """Return the chart's objects; `source` is what a RenderError calls the values."""
+    """Render the chart and return its objects; `source` names the values in a RenderError."""
     try:
-        return read_objects(run_helm(helm.locate(), ["template", release, chart, *arguments], stdin))
+        return load_manifest(run_helm(helm.locate(), ["template", release, chart, *arguments], stdin))
     except HelmRefused as error:
         raise RenderError(f"helm refuses {source}: {error}") from error
 
 
-def read_objects(manifest: str) -> list[Object]:
-    """Read a manifest: YAML documents, of which some may be empty."""
-    return [each for each in yaml.load_all(manifest, _Loader) if each]
-
-
 def api_config(objects: Iterable[Object]) -> ApiConfig:
-    """Return what the chart tells the glue."""
+    """Return the configuration that the chart renders for the gateway and the dispatcher."""
     return config.parse(json.loads(find_data(objects, "ConfigMap", "api.json")))
 
 
@@ -120,13 +106,16 @@ def find_object(objects: Iterable[Object], kind: str, component: str) -> Object 
 
 
 def release_name(file: Path) -> str:
-    """Return the release's name, which is the API's when the file has no `name`: the folder's, if it can be."""
+    """Return the name of the file's folder if it is a valid release name, else `local`.
+
+    The API has the release's name when the values file has no `name`.
+    """
     folder = file.resolve().parent.name
     return folder if re.fullmatch(r"[a-z]([-a-z0-9]{0,40}[a-z0-9])?", folder) else "local"
 
 
 def helm_message(stderr: str) -> str:
-    """Return what helm has against the values, without what it says about its own templates."""
+    """Return the reason in helm's error output, without warnings and template positions."""
     text = re.sub(r"^(WARNING|level=|coalesce\.go).*\n?", "", stderr, flags=re.MULTILINE).strip()
     text = re.sub(r"\n*Use --debug flag to render out invalid YAML\s*$", "", text)
     text = re.sub(r"^Error: (failed to parse -: )?", "", text)

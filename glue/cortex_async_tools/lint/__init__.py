@@ -1,1 +1,1 @@
-"""`cortex-async lint`: everything that can be said about values files before anything is installed."""
+"""`cortex-async lint`: find mistakes in values files before anything is installed."""

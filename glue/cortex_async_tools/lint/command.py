@@ -1,9 +1,10 @@
-"""Say what is wrong with values files: their fields, the rules between them, what is rendered, and what a reviewer
-would ask about.
+"""Find mistakes in values files: wrong fields, broken rules, objects that Kubernetes would refuse, and risky
+settings.
 
-A reviewer's warning (CA001 and so on) is suppressed by a comment in its line or the line above,
-`# cortex-async: ignore CA001`, or for a whole file by `# cortex-async: ignore-file CA001`.
-Of a folder *.yaml and *.yml are read, and below it, at any depth, values*.yaml and values*.yml; nothing hidden.
+A comment suppresses a warning (CA001 and so on): `# cortex-async: ignore CA001` in its line or the line above,
+or `# cortex-async: ignore-file CA001` for the whole file.
+In a folder, *.yaml and *.yml are linted; in the folders below it, values*.yaml and values*.yml. Hidden files and
+folders are skipped.
 Exit code: 0 nothing found (warnings count only with --strict), 1 something found, 2 could not run.
 """
 
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Kubernetes version to validate for, may be repeated (default: the oldest and the newest supported)",
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="form of the findings (default: text)")
-    parser.add_argument("--strict", action="store_true", help="let warnings fail too")
+    parser.add_argument("--strict", action="store_true", help="fail for warnings, too")
     parser.add_argument("--helm", type=_program, metavar="PATH", help="helm to use (default: the one on PATH)")
     parser.add_argument("--chart", type=Path, metavar="FOLDER", help="chart to lint against (default: this one's)")
 
@@ -60,11 +61,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _program(text: str) -> Path:
-    return Path(text).absolute() if os.sep in text else Path(text)  # a Path forgets the ./ of what is not on PATH
+    return Path(text).absolute() if os.sep in text else Path(text)  # a Path would drop a leading ./
 
 
 def _files(given: Sequence[Path]) -> list[Path]:
-    """Return the files to lint, each once; raises `CortexError` when there is none."""
+    """Return the files to lint, each once; raises `CortexError` when there are none."""
     files: dict[str, Path] = {}
     for each in given or [Path("values")]:
         if given and not each.exists():
@@ -78,13 +79,13 @@ def _files(given: Sequence[Path]) -> list[Path]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """Return a folder's values files; raises OSError for a folder that cannot be read."""
+    """Return the values files of a folder; raises OSError when a folder cannot be read."""
 
     def refuse(error: OSError) -> None:
         raise error
 
     found: list[Path] = []
-    seen: set[str] = set()  # links may go in circles
+    seen: set[str] = set()  # symbolic links may form a loop
     for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:

@@ -1,7 +1,7 @@
-"""Strict JSON schemas of the custom resources that the chart renders: the part of each that it uses.
+"""JSON schemas of the custom resources that the chart renders: HTTPRoute (Gateway API) and VirtualService (Istio).
 
-Of Gateway API's HTTPRoute (v1) and Istio's VirtualService (v1) as their projects publish them. Closed, so that a
-field which the chart does not use is found, too: none of them would be checked by anything else before a cluster.
+They follow the published v1 schemas, but have only the fields that the chart uses and refuse all others. Nothing
+else checks these objects before they reach a cluster.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What lint says about a place in a values file."""
+"""A finding of lint, with its place in the values file."""
 
 import re
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ STAGES = {
     "helm-lint": "helm lint --strict finds fault with what is rendered.",
     "kubernetes": "An API server would refuse a rendered object.",
 }
-"""Codes of errors: the stage that found it. Warnings have a code of their own each, CA001 and so on."""
+"""The codes of errors, one for each stage of lint. Each kind of warning has its own code: CA001 and so on."""
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding; line and column count from 1 (line is None when the whole file is meant).
+    """One finding. Line and column start at 1; the line is None when it concerns the whole file.
 
-    `excerpt` is the source line, None where it must not be shown again; `length` is how many characters of it
-    are meant.
+    `excerpt` is the source line, or None when it may contain a secret. `length` is how many of its characters,
+    from the column on, the finding is about.
     """
 
     file: Path
@@ -37,24 +37,24 @@ class Diagnostic:
 
     @property
     def severity(self) -> Severity:
-        """Whether it fails the run by itself, or only with --strict."""
+        """An error always fails the run, a warning only with --strict."""
         return "error" if self.code in STAGES else "warning"
 
     @property
     def text(self) -> str:
-        """The message with the field it is about."""
+        """The message, after the name of the field."""
         return f"{self.field}: {self.message}" if self.field else self.message
 
     @property
     def order(self) -> tuple[int, int, str]:
-        """Sorts the findings of one file."""
+        """The sort key for the findings of one file."""
         return (self.line or 0, self.column, self.code)
 
 
-def place(
+def diagnostic_at(
     file: Path, lines: list[str], line: int | None, column: int | None, code: str, field: str, message: str
 ) -> Diagnostic:
-    """Return a diagnostic with its source line, the word at its column underlined."""
+    """Return a diagnostic with its source line and the length of the word at its column."""
     column = column or 1
     if line is None or line > len(lines):
         return Diagnostic(file, line, column, code, field, message)

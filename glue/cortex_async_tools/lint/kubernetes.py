@@ -1,4 +1,4 @@
-"""Strict validation of rendered objects by the published schemas of Kubernetes versions."""
+"""Validate rendered objects against the published schemas of each Kubernetes version."""
 
 import functools
 import re
@@ -16,7 +16,7 @@ except ImportError:  # an extra: only lint needs it
 
 
 def versions(chart: Path, wanted: Sequence[str]) -> list[str]:
-    """Return the versions to validate for, by default the oldest and the newest; raises `CortexError`."""
+    """Return the versions to validate for: those wanted, else the oldest and the newest. Raises `CortexError`."""
     if utils is None:
         raise CortexError(
             "validation of Kubernetes objects needs the package kubernetes-validate; "
@@ -35,7 +35,7 @@ def versions(chart: Path, wanted: Sequence[str]) -> list[str]:
 
 
 def refusals(objects: Sequence[Mapping[str, Any]], versions: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield what an API server of one of the versions would refuse: the object and its field, and why."""
+    """Yield what an API server of one of the versions would refuse: the object with the field, and the reason."""
     for each in objects:
         kind, api_version = each["kind"], each["apiVersion"]
         name = f"{kind} {each['metadata']['name']}"

@@ -1,8 +1,8 @@
-"""Takes each file through the stages: YAML and schema, reviewers' warnings, helm, Kubernetes; then all together.
+"""Lint files: each one by YAML, schema, helm, Kubernetes and warnings; then all of them for conflicts.
 
-Files run side by side, for most of the time is helm's. Whatever can only repeat itself is done once: `helm lint`
-for each set of kinds that is rendered (what it looks at beyond the schema and rendering is in the chart, and
-follows from the kinds), and rendering for several Kubernetes versions when no template asks for the version.
+Files are linted in parallel, because most of the time is spent in helm. Work that would give the same result again
+is skipped: `helm lint` runs once for each set of rendered kinds, since what it adds to rendering depends only on
+the chart and the kinds. If no template uses the Kubernetes version, each file is rendered once for all versions.
 """
 
 import functools
@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cortex_async_tools.chart.rendering import HelmRefused, read_objects, release_name, run_helm
-from cortex_async_tools.chart.values_file import Chart, Finding, locate, merge, unreadable
+from cortex_async_tools.chart.helm_yaml import load_manifest
+from cortex_async_tools.chart.rendering import HelmRefused, release_name, run_helm
+from cortex_async_tools.chart.values_file import Chart, Finding, finding_at, merge, unreadable_findings
 from cortex_async_tools.chart.values_file.document import (
     Document,
     DocumentError,
@@ -29,15 +30,15 @@ from cortex_async_tools.chart.values_file.secrets import names_secret, secrets
 from cortex_async_tools.lint import kubernetes
 from cortex_async_tools.lint.checks import CHECKS, CROSS_FILE
 from cortex_async_tools.lint.checks.cross_file import Claim
-from cortex_async_tools.lint.diagnostic import Diagnostic, place
+from cortex_async_tools.lint.diagnostic import Diagnostic, diagnostic_at
 from cortex_async_tools.lint.suppression import UNUSED, Suppressions, find_suppressions
 
 
 @dataclass
 class _File:
-    """A file on its way through the stages; `values` is None until the schema has accepted them.
+    """A file and what is known of it so far; `values` is None until schema and helm have accepted them.
 
-    `secret_lines` are the numbers of the lines that are not shown.
+    `secret_lines` are the numbers of lines that must not be shown.
     """
 
     path: Path
@@ -53,7 +54,9 @@ class _File:
         return self.text.removesuffix("\n").split("\n")
 
     def add(self, code: str, finding: Finding) -> None:
-        each = place(self.path, self.lines, finding.line, finding.column, code, finding.path, finding.message)
+        each = diagnostic_at(
+            self.path, self.lines, finding.line, finding.column, code, finding.path, finding.message
+        )
         hidden = each.line in self.secret_lines
         self.found.append(replace(each, excerpt=None, length=1) if hidden else each)
 
@@ -72,14 +75,13 @@ class Linter:
         self._lock = threading.Lock()
 
     def lint(self, paths: Sequence[Path]) -> list[Diagnostic]:
-        """Return what is wrong with the files, in their order and by line; raises OSError for one that cannot
-        be read."""
-        contents = [each.read_bytes() for each in paths]  # once: a pipe has no more
+        """Return the findings, in the order of the files and lines; raises OSError for an unreadable file."""
+        contents = [each.read_bytes() for each in paths]  # read once: a pipe cannot be read again
         with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as pool:
             files = list(pool.map(self._lint_file, paths, contents))
         _check_across_files([each for each in files if each.values is not None])
         for each in files:
-            each.found += _about_suppressions(each)
+            each.found += _suppression_warnings(each)
         return [one for each in files for one in sorted(each.found, key=lambda found: found.order)]
 
     def _lint_file(self, path: Path, content: bytes) -> _File:
@@ -89,7 +91,7 @@ class Linter:
             file.document = document = parse_document(file.text)
         except DocumentError as error:
             file.secret_lines = {number for number, line in enumerate(file.lines, 1) if names_secret(line)}
-            for finding in unreadable(error):
+            for finding in unreadable_findings(error):
                 file.add("yaml", finding)
             return file
         file.suppressions = find_suppressions(file.lines, {UNUSED, *CHECKS, *CROSS_FILE})
@@ -103,20 +105,20 @@ class Linter:
         return file
 
     def _render(self, file: _File) -> bool:
-        """Add what helm and the API server refuse; return whether the values are complete enough to review."""
+        """Add what helm and Kubernetes refuse; return whether the values are complete enough for the warnings."""
         try:
             for versions in self._renderings:
                 arguments = ["--values", "-", "--kube-version", versions[-1]]
                 release = release_name(file.path)
                 manifest = run_helm(self._helm, ["template", release, self._chart.folder, *arguments], file.text)
-                objects = read_objects(manifest)
+                objects = load_manifest(manifest)
                 self._lint_by_helm(file, objects, arguments)
                 for name, reason in kubernetes.refusals(objects, versions):
                     file.add("kubernetes", Finding(name, None, None, reason))
         except HelmRefused as error:
-            for path, message in _rules(str(error)):
+            for path, message in _broken_rules(str(error)):
                 known = path is not None
-                file.add("rule" if known else "helm", locate(file.document, path or (), message))
+                file.add("rule" if known else "helm", finding_at(file.document, path or (), message))
             return "must not be null" not in str(error)
         return True
 
@@ -134,15 +136,15 @@ class Linter:
                 file.add("helm-lint", Finding("", None, None, message))
 
 
-def _rules(message: str) -> list[tuple[FieldPath | None, str]]:
-    """Return field and message of each rule that the chart names in a failure; all in one, with no field, else."""
+def _broken_rules(message: str) -> list[tuple[FieldPath | None, str]]:
+    """Return the field and message of each broken rule in helm's error, or the whole error without a field."""
     found = re.findall(r"^- ([\w.\[\]-]+): (.*)$", message, flags=re.MULTILINE)
     if not found:
         return [(None, message)]
-    return [(_parse(path), text) for path, text in found]
+    return [(_parse_path(path), text) for path, text in found]
 
 
-def _parse(path: str) -> FieldPath:
+def _parse_path(path: str) -> FieldPath:
     parts = re.findall(r"\[(\d+)\]|([^.\[\]]+)", path)
     return tuple(int(index) if index else key for index, key in parts)
 
@@ -150,8 +152,8 @@ def _parse(path: str) -> FieldPath:
 def _review(file: _File) -> None:
     for code, check in CHECKS.items():
         for path, message in check(file.values or {}):
-            finding = locate(file.document, path, message)
-            if not file.suppressions.cover(code, finding.line):
+            finding = finding_at(file.document, path, message)
+            if not file.suppressions.suppress(code, finding.line):
                 file.add(code, finding)
 
 
@@ -160,7 +162,7 @@ def _check_across_files(files: Sequence[_File]) -> None:
         takers: dict[Any, list[tuple[_File, Claim]]] = defaultdict(list)
         for file in files:
             for claim in check(file.values or {}):
-                if not file.suppressions.cover(code, file.document.position(claim.path).line):
+                if not file.suppressions.suppress(code, file.document.position(claim.path).line):
                     takers[claim.taken].append((file, claim))
         for group in takers.values():
             for file, claim in group:
@@ -173,12 +175,12 @@ def _check_across_files(files: Sequence[_File]) -> None:
                     message = (
                         f"{claim.text}, is taken by {' and '.join(others)} too; choose another in one of them"
                     )
-                    file.add(code, locate(file.document, claim.path, message))
+                    file.add(code, finding_at(file.document, claim.path, message))
 
 
-def _about_suppressions(file: _File) -> Iterator[Diagnostic]:
+def _suppression_warnings(file: _File) -> Iterator[Diagnostic]:
     wrong = list(file.suppressions.wrong)
     if file.values is not None:
         wrong += file.suppressions.unused(set(CHECKS))
     for line, column, message in wrong:
-        yield place(file.path, file.lines, line, column, UNUSED, "", message)
+        yield diagnostic_at(file.path, file.lines, line, column, UNUSED, "", message)

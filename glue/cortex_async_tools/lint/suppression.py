@@ -1,8 +1,8 @@
 """Comments that suppress a warning: `# cortex-async: ignore CA003` in its line or the line above, or
 `# cortex-async: ignore-file CA003` anywhere.
 
-Several codes may follow each other, and any words after them, which are best the reason. A comment that suppresses
-nothing is a warning itself, so that none outlives what it was written for.
+A comment may have several codes, followed by a reason. A comment that suppresses nothing is a warning itself, so
+that it is removed when it is no longer needed.
 """
 
 import re
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*cortex-async:\s*(?P<what>[\w-]+)(?P<codes>(?:[\s,]+CA[0-9]+\b)*)")
 
 UNUSED = "CA000"
-"""The code of what is wrong with such comments."""
+"""The code of warnings about such comments."""
 
 
 @dataclass
-class Ignore:
-    """One such comment; `used` gathers the codes that it suppressed."""
+class IgnoreComment:
+    """One such comment; `used` holds the codes that it has suppressed."""
 
     line: int
     column: int
@@ -28,13 +28,13 @@ class Ignore:
 
 @dataclass(frozen=True)
 class Suppressions:
-    """The comments of one file, and the lines and messages of those that cannot be understood."""
+    """The comments of one file; `wrong` holds line, column and message of those that are not valid."""
 
-    ignores: list[Ignore]
+    ignores: list[IgnoreComment]
     wrong: list[tuple[int, int, str]]
 
-    def cover(self, code: str, line: int | None) -> bool:
-        """Return whether a warning is suppressed, and remember which comment did it."""
+    def suppress(self, code: str, line: int | None) -> bool:
+        """Return whether a warning is suppressed, and record which comment did it."""
         found = False
         for each in self.ignores:
             near = each.whole_file or (line is not None and each.line in {line, line - 1})
@@ -44,17 +44,17 @@ class Suppressions:
         return found
 
     def unused(self, decided: Collection[str]) -> Iterable[tuple[int, int, str]]:
-        """Yield line, column and message for each code that suppressed nothing, of those that were looked for."""
+        """Yield line, column and message for each code that suppressed nothing, if its check has run."""
         for each in self.ignores:
             for code in each.codes:
                 if code in decided and code not in each.used:
                     place = "in this file" if each.whole_file else "in this line or the next"
-                    yield each.line, each.column, f"there is no {code} {place} to ignore; take the comment away"
+                    yield each.line, each.column, f"there is no {code} {place} to ignore; remove the comment"
 
 
 def find_suppressions(lines: list[str], known: Collection[str]) -> Suppressions:
-    """Read the comments of a file; `known` are the codes there are."""
-    ignores: list[Ignore] = []
+    """Read the comments of a file; `known` are all existing codes."""
+    ignores: list[IgnoreComment] = []
     wrong: list[tuple[int, int, str]] = []
     for number, line in enumerate(lines, start=1):
         match = _COMMENT.search(line)
@@ -69,5 +69,5 @@ def find_suppressions(lines: list[str], known: Collection[str]) -> Suppressions:
         for code in codes:
             if code not in known:
                 wrong.append((number, column, f"there is no warning {code}"))
-        ignores.append(Ignore(number, column, codes, match["what"] == "ignore-file"))
+        ignores.append(IgnoreComment(number, column, codes, match["what"] == "ignore-file"))
     return Suppressions([each for each in ignores if each.codes], wrong)

@@ -1,1 +1,1 @@
-"""Local mode: a values file run as plain processes on this machine, without a cluster."""
+"""Local mode: run a values file as processes on this machine, without a cluster."""

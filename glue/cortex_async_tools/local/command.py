@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from cortex_async_tools.chart.values_file import ValuesError, check_values, find_chart
-from cortex_async_tools.local.client import Outcome, Payload, read_payload
 from cortex_async_tools.local.emulator import BUCKET, CREDENTIALS, REGION, emulator, without_aws
-from cortex_async_tools.local.output import Output, from_json_log
+from cortex_async_tools.local.once import Outcome, Payload, read_payload
+from cortex_async_tools.local.output import Output, format_log_line
 from cortex_async_tools.local.ports import check_free, free_ports
 from cortex_async_tools.local.process import Command
-from cortex_async_tools.local.release import Container, Release, render
+from cortex_async_tools.local.rendered_release import Container, Release, render_release
 from cortex_async_tools.local.session import Plan, Session, Stop, write_scratch
 
 _LOOPBACK = "http://127.0.0.1"
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the values file; return 0, 1 when the request failed, or 128 + the signal that ended it too early."""
     try:
         outcome, signalled = _prepare_and_run(args)
-    except KeyboardInterrupt:  # before anything was started
+    except KeyboardInterrupt:  # nothing has been started yet
         return 128 + signal.SIGINT
     if outcome is not None:
         print(outcome.document)
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 def _prepare_and_run(args: argparse.Namespace) -> tuple[Outcome | None, int]:
     payload = read_payload(args.once, args.content_type) if args.once is not None else None
     release = _release(args)
-    api, emulator_port = _with_ports(release.api, args)
+    api, emulator_port = _choose_ports(release.api, args)
     check_free(_ports(api))
     with tempfile.TemporaryDirectory(prefix="cortex-local-", ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
@@ -107,18 +107,18 @@ def _url(text: str) -> str:
 
 def _release(args: argparse.Namespace) -> Release:
     chart = find_chart(args.chart)
-    endpoint = args.endpoint_url or _LOOPBACK  # the embedded server's port is chosen apart from those rendered
+    endpoint = args.endpoint_url or _LOOPBACK  # without a port: it is chosen later, apart from the rendered ones
     overlay: dict[str, Any] = {"aws": {"region": REGION, "bucket": BUCKET, "endpointUrl": endpoint}}
-    overlay["emulator"] = {"enabled": False}  # that one runs in a cluster
+    overlay["emulator"] = {"enabled": False}  # the chart's emulator runs in a cluster
     if args.endpoint_url is None:
-        overlay["queue"] = {"url": None}  # the embedded server has none of the user's queues
+        overlay["queue"] = {"url": None}  # the embedded server does not have the user's queue
     if findings := check_values(args.values, chart, overlay):
         raise ValuesError(args.values, findings)
-    return render(args.values, chart, overlay, args.settings)
+    return render_release(args.values, chart, overlay, args.settings)
 
 
-def _with_ports(rendered: Mapping[str, Any], args: argparse.Namespace) -> tuple[dict[str, Any], int | None]:
-    """Return the API with the ports that it is to run at, and the embedded server's, if there is to be one."""
+def _choose_ports(rendered: Mapping[str, Any], args: argparse.Namespace) -> tuple[dict[str, Any], int | None]:
+    """Return the API with its final ports, and the port of the embedded server if there is one."""
     api: dict[str, Any] = copy.deepcopy(dict(rendered))
     if args.port is not None:
         api["gateway"]["port"] = args.port
@@ -153,7 +153,7 @@ def _plan(
     args: argparse.Namespace, release: Release, api: Mapping[str, Any], scratch: Path, emulator_port: int | None
 ) -> Plan:
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    glue_env = {**release.glue_env, **env}  # so CORTEX_LOG_LEVEL can be set from outside
+    glue_env = {**release.glue_env, **env}  # the user's environment may set CORTEX_LOG_LEVEL
     server = None
     if emulator_port is not None:
         glue_env = {**without_aws(glue_env), **CREDENTIALS}
@@ -161,7 +161,7 @@ def _plan(
 
     def glue(name: str) -> Command:
         argv = [sys.executable, "-m", "cortex_async", name, "--config", str(scratch / "api.json")]
-        return Command(name, argv, glue_env, scratch, read_line=from_json_log)
+        return Command(name, argv, glue_env, scratch, read_line=format_log_line)
 
     folder = args.values.resolve().parent
     return Plan(
@@ -189,7 +189,7 @@ def _process(container: Container, env: Mapping[str, str], folder: Path, scratch
 
 
 async def _run(plan: Plan, payload: Payload | None) -> tuple[Outcome | None, int]:
-    """Return the outcome of `--once`, and the signal that ended the run before it got that far, or 0."""
+    """Return the outcome of `--once` if any, and the signal that ended the run too early, or 0."""
     stop = Stop()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:

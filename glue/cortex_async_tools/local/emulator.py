@@ -1,4 +1,4 @@
-"""The embedded S3 and SQS server: ministack, on a free port of the loopback interface. It keeps nothing."""
+"""The embedded S3 and SQS server: ministack, on a free loopback port. It stores nothing on disk."""
 
 import importlib.util
 import sys
@@ -13,7 +13,7 @@ from cortex_async.errors import CortexError
 from cortex_async_tools.local.process import Command
 
 EMULATOR = "emulator"
-"""Name of the process."""
+"""The name of its process."""
 
 REGION = "us-east-1"
 BUCKET = "cortex-local"
@@ -22,7 +22,7 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""The emulator asks for a signature but takes any."""
+"""The emulator requires a signature but accepts any."""
 
 
 class EmulatorError(CortexError):
@@ -34,7 +34,7 @@ def emulator(port: int, env: Mapping[str, str], scratch: Path) -> Command:
     if importlib.util.find_spec("ministack") is None:
         raise EmulatorError(
             "the embedded S3 and SQS server is not installed: pip install 'cortex-async[local]', "
-            "or name a server of your own by --endpoint-url"
+            "or name a server of your own with --endpoint-url"
         )
     own = {
         **without_aws(env),
@@ -43,7 +43,7 @@ def emulator(port: int, env: Mapping[str, str], scratch: Path) -> Command:
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         "LOG_LEVEL": "WARNING",
-        "TMPDIR": str(scratch),  # for the file that its process id is in
+        "TMPDIR": str(scratch),  # where it writes its pid file
         "S3_PERSIST": "0",
         "PERSIST_STATE": "0",
     }
@@ -51,12 +51,12 @@ def emulator(port: int, env: Mapping[str, str], scratch: Path) -> Command:
 
 
 def without_aws(env: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what points at a real account or another server."""
+    """Return an environment without variables that point to a real account or another server."""
     return {name: value for name, value in env.items() if not name.startswith(("AWS_", "LOCALSTACK_"))}
 
 
 def create_bucket(endpoint_url: str, region: str, bucket: str, env: Mapping[str, str]) -> None:
-    """Make the bucket unless it is there; raises `EmulatorError`. Blocks: call it in a thread."""
+    """Create the bucket unless it exists; raises `EmulatorError`. Blocking: call it in a thread."""
     keys = {
         "aws_access_key_id": env.get("AWS_ACCESS_KEY_ID"),
         "aws_secret_access_key": env.get("AWS_SECRET_ACCESS_KEY"),

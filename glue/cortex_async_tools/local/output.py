@@ -1,4 +1,4 @@
-"""What local mode prints: every line under the name of the process that wrote it."""
+"""The output of local mode: each line has the name of the process that wrote it."""
 
 import json
 import os
@@ -11,7 +11,7 @@ _COLOURS = (36, 32, 33, 35, 34, 96)  # ANSI foregrounds that are readable on dar
 class Output:
     """Prints lines as `name      | text`, in colour on a terminal.
 
-    When the reader goes away (`| head`), `on_closed` is called once and the rest is dropped.
+    When the output is closed (`| head`), it calls `on_closed` once and drops the rest.
     """
 
     def __init__(self, stream: TextIO, names: list[str], on_closed: Callable[[], None]) -> None:
@@ -44,8 +44,8 @@ class Output:
             self._on_closed()
 
 
-def from_json_log(line: str) -> str:
-    """Return a line of the glue's JSON log as text: level (but info), message, fields; any other line as it is."""
+def format_log_line(line: str) -> str:
+    """Return a JSON log line as text: level (unless info), message, fields. Other lines do not change."""
     try:
         record = json.loads(line)
         level, message = record.pop("level"), record.pop("message")

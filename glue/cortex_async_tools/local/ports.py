@@ -1,4 +1,4 @@
-"""Ports of this machine: which are taken, and free ones."""
+"""Check whether ports are free, and choose free ones."""
 
 import errno
 import os
@@ -13,16 +13,16 @@ class PortTakenError(CortexError):
 
 
 _FIRST, _COUNT = 20_000, 12_768
-"""They end where Linux begins to take the ports of outgoing connections from."""
+"""The range ends where Linux's range for outgoing connections begins."""
 
 _SHARE = 4
-"""Ports from where one process starts to look to where the next does; a run takes three at most."""
+"""The distance between the first ports of two processes with consecutive ids. A run needs at most three."""
 
 
 def free_ports(named: Collection[int]) -> Iterator[int]:
-    """Yield ports that nothing listens on, each once and none that is named; raises `PortTakenError`.
+    """Yield free ports, each once and none of `named`; raises `PortTakenError` when there are no more.
 
-    Each process starts at a place of its own, so that two runs at once do not choose the same.
+    The first port depends on the process id, so that two runs at the same time choose different ports.
     """
     start = os.getpid() * _SHARE
     for step in range(_COUNT):
@@ -33,7 +33,7 @@ def free_ports(named: Collection[int]) -> Iterator[int]:
 
 
 def check_free(ports: Sequence[tuple[int, str]]) -> None:
-    """Raise `PortTakenError` when a port is taken or named twice; the text beside each says what it is for."""
+    """Raise `PortTakenError` when a port is taken or needed twice. Each port comes with what it is for."""
     uses: dict[int, str] = {}
     problems: list[str] = []
     for port, use in ports:
@@ -47,7 +47,7 @@ def check_free(ports: Sequence[tuple[int, str]]) -> None:
 
 
 def _obstacle(port: int) -> str | None:
-    for host in ("127.0.0.1", ""):  # an address alone hides a listener on all of them on macOS, and vice versa
+    for host in ("127.0.0.1", ""):  # on macOS, each of the two binds may miss a listener on the other
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -1,9 +1,8 @@
-"""Child processes that end together.
+"""Child processes that end together with local mode.
 
-Each child leads a process group of its own, which what it starts in turn is in, so that a script's `kill 0`
-reaches no more than it would in its container. A guard, a process that only reads a pipe held open by this one,
-knows the groups: when this process ends, however it ends, the pipe closes, and the guard kills the groups and
-removes the scratch folder. So a `kill -9` of local mode leaves nothing behind either.
+Each child is the leader of its own process group, so that a script's `kill 0` reaches only its own processes, as
+in a container. A guard process knows all groups and reads a pipe that local mode holds open. When local mode ends,
+even by `kill -9`, the pipe closes; the guard then kills the groups and removes the scratch folder.
 """
 
 import asyncio
@@ -34,21 +33,24 @@ for group in groups:
 shutil.rmtree(sys.argv[1], ignore_errors=True)
 """
 _ENLIST = 'echo "+$$" >&0; exec "$@" </dev/null'
-"""A child tells the guard of itself before it runs its program: at no moment it runs unknown to the guard."""
+"""A child registers with the guard before it runs its program, so that the guard knows every running child."""
 
-_TAIL_LINES = 12  # enough for a traceback's end
-_END_SECONDS = 1.0  # from SIGTERM to SIGKILL for what is still there when all is over
-_LONGEST_LINE_BYTES = 65536  # a longer one is printed as several
-_LAST_OUTPUT_SECONDS = 1.0  # for what a process wrote just before its end
+_TAIL_LINES = 12  # enough for the end of a traceback
+_END_SECONDS = 1.0  # between SIGTERM and SIGKILL at the end of the run
+_LONGEST_LINE_BYTES = 65536  # a longer line is printed in pieces
+_LAST_OUTPUT_SECONDS = 1.0  # to read what a process wrote just before it ended
 
 
 class ProcessError(CortexError):
-    """A process could not be started, or ended when it should not have."""
+    """A process could not be started, or ended too early."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """How a process is started; `name` labels its lines, `read_line` rewords them, messages call it `title`."""
+    """How to start a process.
+
+    `name` labels its lines, `read_line` formats them, and `title` is its name in messages.
+    """
 
     name: str
     argv: Sequence[str]
@@ -62,7 +64,7 @@ class Command:
 
 
 class Child:
-    """A running process and the last lines it wrote; a lasting one is not meant to end by itself."""
+    """A process and the last lines it wrote. A `lasting` one must not end by itself."""
 
     def __init__(
         self, command: Command, process: asyncio.subprocess.Process, pipe: int, output: Output, *, lasting: bool
@@ -74,16 +76,16 @@ class Child:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._reading = asyncio.create_task(self._pass_on(pipe))
         self.exited = asyncio.create_task(self._wait())
-        """Its exit code, once it and its output have ended."""
+        """Done when the process and its output have ended; its result is the exit code."""
 
     def last_lines(self) -> str:
-        """Return the last lines, each indented under the process's name."""
+        """Return the last lines, each indented and with the name of the process."""
         if not self._tail:
             return "\n  (it wrote nothing)"
         return "".join(f"\n  {self.command.name} | {line}" for line in self._tail)
 
     def close(self) -> None:
-        """Read no more of what it, or a process it left behind, writes."""
+        """Stop reading its output; processes that it left behind may still write."""
         self._reading.cancel()
 
     async def _wait(self) -> int:
@@ -117,9 +119,9 @@ class Child:
 
 
 class Processes:
-    """Starts children, passes their output on, and stops them; as a context manager, leaves none behind.
+    """Starts children, prints their output, and stops them. The context manager stops all that are left.
 
-    `scratch` is a folder that goes with them.
+    The guard removes the folder `scratch` at the end.
     """
 
     def __init__(self, output: Output, scratch: Path) -> None:
@@ -136,7 +138,7 @@ class Processes:
     async def __aexit__(self, *_: object) -> None:
         await self.stop(list(self._children), _END_SECONDS)
         for child in self._children.values():
-            with suppress(ProcessLookupError, PermissionError):  # nothing of it is left
+            with suppress(ProcessLookupError, PermissionError):  # the whole group has ended
                 os.killpg(child.process.pid, signal.SIGKILL)
         self._guard.communicate()
         for child in self._children.values():
@@ -144,7 +146,7 @@ class Processes:
             child.close()
 
     async def start(self, command: Command, *, lasting: bool = True) -> Child:
-        """Start a process; raises `ProcessError` when its program cannot be run."""
+        """Start a process; raises `ProcessError` when there is no such program."""
         _check_program(command)
         readable, writable = os.pipe()
         try:
@@ -166,27 +168,27 @@ class Processes:
         return child
 
     async def run(self, command: Command) -> None:
-        """Run a process to its end; raises `ProcessError` when that is not exit code 0."""
+        """Run a process to its end; raises `ProcessError` unless its exit code is 0."""
         child = await self.start(command, lasting=False)
-        await asyncio.wait([child.exited])  # when cancelled, does not cancel what is waited for again at the end
+        await asyncio.wait([child.exited])  # unlike await, does not cancel the task when this is cancelled
         self._forget(child)
         code = child.exited.result()
         if code != 0:
             raise ProcessError(_ended(child, code))
 
     async def first_exit(self) -> None:
-        """Wait until a lasting process ends, and raise a `ProcessError` that names it."""
+        """Wait until a lasting process ends, then raise a `ProcessError` that names it."""
         children = {child.exited: child for child in self._children.values() if child.lasting}
         done, _ = await asyncio.wait(children, return_when=asyncio.FIRST_COMPLETED)
         exited = done.pop()
         raise ProcessError(_ended(children[exited], exited.result()))
 
     def last_lines(self, name: str) -> str:
-        """Return the last lines of a process; nothing when it was not started."""
+        """Return the last lines of a process, or nothing when it was not started."""
         return self._children[name].last_lines() if name in self._children else ""
 
     async def stop(self, names: Sequence[str], grace_seconds: float) -> None:
-        """Tell processes to end (SIGTERM to each itself, as Kubernetes does) and wait; kill what is left then."""
+        """Send SIGTERM to each process, as Kubernetes does, and wait; then kill those that are left."""
         children = [child for name, child in self._children.items() if name in names]
         running = [child for child in children if child.process.returncode is None]
         for child in running:
@@ -196,13 +198,13 @@ class Processes:
         self.kill(names)
 
     def kill(self, names: Sequence[str]) -> None:
-        """End processes at once (SIGKILL); those that have ended are no error."""
+        """Kill those of the processes that still run (SIGKILL)."""
         for name, child in self._children.items():
             if name in names and child.process.returncode is None:
                 child.process.kill()
 
     def _forget(self, child: Child) -> None:
-        """Never again signal the group of a process that has ended: its number may be given to another."""
+        """Do not signal the group of a process that has ended: another process may get its id."""
         del self._children[child.command.name]
         assert self._guard.stdin is not None
         with suppress(BrokenPipeError):
@@ -212,12 +214,12 @@ class Processes:
 def _ended(child: Child, code: int) -> str:
     how = f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
     if code == 0:
-        how += ", though it is to run as long as the API"
+        how += ", but it must run as long as the API"
     return f"{child.command} {how}; its last lines:{child.last_lines()}"
 
 
 def _check_program(command: Command) -> None:
-    """Raise `ProcessError` when there is no such program: the shell would only say so in the child's output."""
+    """Raise `ProcessError` when there is no such program; otherwise only the child's output would say so."""
     program = command.argv[0]
     if os.sep in program:
         found = os.access(command.cwd / program, os.X_OK)

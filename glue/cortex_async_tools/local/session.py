@@ -1,4 +1,4 @@
-"""One run of local mode: start everything, wait until it is ready, serve or submit once, stop in order."""
+"""One run of local mode: start everything, wait until it is ready, serve or submit one request, then stop."""
 
 import asyncio
 import json
@@ -11,27 +11,29 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from cortex_async import smoke
 from cortex_async.errors import CortexError
-from cortex_async_tools.local import client
+from cortex_async_tools.local import waiting
 from cortex_async_tools.local.emulator import EMULATOR, create_bucket
+from cortex_async_tools.local.once import Outcome, Payload, outcome_of
 from cortex_async_tools.local.output import Output
 from cortex_async_tools.local.process import Command, Processes
 
-_GLUE_SECONDS = 120.0  # for all that is not the user's to get ready
-_STOP_SECONDS = 5.0  # for what has nothing in hand any more
+_GLUE_SECONDS = 120.0  # until all but the user's containers are ready
+_STOP_SECONDS = 5.0  # for a process that has no requests in flight
 
 T = TypeVar("T")
 
 
 class NotReadyError(CortexError):
-    """Something did not get ready in time."""
+    """A process was not ready in time."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run; `emulator` is None when the S3 and SQS server is somebody else's.
+    """What to run; `emulator` is None when the user has another S3 and SQS server.
 
-    `timeout_seconds` is for the containers to get ready, counted from when all else is.
+    `timeout_seconds` is how long the containers may take to be ready once everything else is.
     """
 
     api: Mapping[str, Any]
@@ -50,23 +52,23 @@ class Plan:
 
     @property
     def gateway_ready_url(self) -> str:
-        """URL that tells whether the gateway takes requests."""
+        """URL of the gateway's readiness."""
         return self._at(self.api["gateway"]["port"], "/readyz")
 
     @property
     def dispatcher_ready_url(self) -> str:
-        """URL that tells whether all containers take requests."""
+        """URL of the dispatcher's readiness: whether all containers are ready for requests."""
         return self._at(self.api["dispatcher"]["adminPort"], "/readyz")
 
     @property
     def queue_name(self) -> str:
-        """Name of the queue that the requests go through."""
+        """Name of the queue."""
         url = self.api["queue"]["url"]
         return str(url.rpartition("/")[2] if url else self.api["queue"]["name"])
 
     @property
     def names(self) -> list[str]:
-        """Names of the processes, as they label their lines."""
+        """Names of all processes, for the output."""
         ours = [self.emulator, self.provision, self.gateway, self.dispatcher]
         return [each.name for each in [*ours, *self.containers] if each is not None]
 
@@ -75,16 +77,16 @@ class Plan:
 
 
 class Stop:
-    """Whether the run has been told to end, by which signal, and whether a second time."""
+    """Whether the user has asked the run to end, by which signal, and whether a second time."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
-        self.hurry = asyncio.Event()
+        self.at_once = asyncio.Event()
         self.signal = 0
 
     def ask(self, number: int) -> None:
-        """Tell the run to end; the second time, not to wait for requests in hand."""
-        (self.hurry if self.asked.is_set() else self.asked).set()
+        """Ask the run to end; the second time, without waiting for requests in flight."""
+        (self.at_once if self.asked.is_set() else self.asked).set()
         self.signal = self.signal or number
 
 
@@ -98,29 +100,30 @@ class Session:
         self._processes = Processes(output, plan.scratch)
 
     async def serve(self) -> bool:
-        """Run until told to stop; return whether it got ready before that. Raises `CortexError`."""
+        """Run until asked to stop; return whether it was ready before that. Raises `CortexError`."""
         async with self._processes, aiohttp.ClientSession() as http:
             ready = await self._unless_stopped(self._get_ready(http)) is not None
             if ready:
                 self._greet()
                 await self._unless_stopped(self._watched(asyncio.Event().wait()))
-                self._output.plain("\nstopping; requests in hand may finish (once more to stop at once)")
+                self._output.plain("\nstopping; requests in flight may finish (Ctrl-C again stops at once)")
                 await self._drain(http, self._plan.api["pod"]["terminationGracePeriodSeconds"])
             return ready
 
-    async def once(self, payload: client.Payload) -> client.Outcome | None:
-        """Submit one request and return how it ended, or None when told to stop first. Raises `CortexError`."""
+    async def once(self, payload: Payload) -> Outcome | None:
+        """Submit one request and return how it ended, or None when asked to stop first. Raises `CortexError`."""
         async with self._processes, aiohttp.ClientSession() as http:
             outcome = await self._unless_stopped(self._submit(http, payload))
             if outcome is not None:
                 await self._drain(http, _STOP_SECONDS)
             return outcome
 
-    async def _submit(self, http: aiohttp.ClientSession, payload: client.Payload) -> client.Outcome:
+    async def _submit(self, http: aiohttp.ClientSession, payload: Payload) -> Outcome:
         await self._get_ready(http)
-        id_ = await self._watched(client.submit(http, self._plan.url, payload))
-        self._output.plain(f"submitted {id_}")
-        return await self._watched(client.wait_for_result(http, f"{self._plan.url}/{id_}"))
+        url = self._plan.url
+        request_id = await self._watched(smoke.submit(http, url, payload.body, payload.content_type))
+        self._output.plain(f"submitted {request_id}")
+        return outcome_of(await self._watched(smoke.wait_for_result(http, f"{url}/{request_id}")))
 
     async def _get_ready(self, http: aiohttp.ClientSession) -> bool:
         waiting_for = [EMULATOR]
@@ -130,13 +133,13 @@ class Session:
                 await self._start(http, waiting_for)
             seconds = self._plan.timeout_seconds
             async with asyncio.timeout(seconds):
-                await self._watched(client.wait_until_ready(http, self._plan.dispatcher_ready_url, waiting_for))
+                await self._watched(waiting.wait_until_ready(http, self._plan.dispatcher_ready_url, waiting_for))
         except TimeoutError as error:
             raise NotReadyError(self._not_ready(seconds, waiting_for)) from error
         return True
 
     async def _start(self, http: aiohttp.ClientSession, waiting_for: list[str]) -> None:
-        """Start everything, and wait for all that is not the user's; `waiting_for` tells for what it waits."""
+        """Start everything, and wait for all but the containers; `waiting_for` is kept up to date."""
         plan = self._plan
         endpoint, region = plan.api["aws"]["endpointUrl"], plan.api["aws"]["region"]
         bucket = plan.api["storage"]["bucket"]
@@ -144,20 +147,20 @@ class Session:
             await self._processes.start(container)
         if plan.emulator is not None:
             await self._processes.start(plan.emulator)
-            await self._watched(client.wait_until_answers(http, endpoint))
+            await self._watched(waiting.wait_until_answers(http, endpoint))
         await self._watched(asyncio.to_thread(create_bucket, endpoint, region, bucket, plan.provision.env))
         waiting_for[:] = [plan.provision.name]
         await self._watched(self._processes.run(plan.provision))
         await self._processes.start(plan.gateway)
         await self._processes.start(plan.dispatcher)
         waiting_for[:] = [plan.gateway.name]
-        await self._watched(client.wait_until_ready(http, plan.gateway_ready_url, waiting_for))
+        await self._watched(waiting.wait_until_ready(http, plan.gateway_ready_url, waiting_for))
         waiting_for[:] = [plan.dispatcher.name]
-        await self._watched(client.wait_until_answers(http, plan.dispatcher_ready_url))
+        await self._watched(waiting.wait_until_answers(http, plan.dispatcher_ready_url))
 
     def _not_ready(self, seconds: float, waiting_for: Sequence[str]) -> str:
         named = [name for name in self._plan.names if any(re.match(f"{name}(:|$)", each) for each in waiting_for)]
-        names = named or [each.name for each in self._plan.containers]  # a probe of the pod names none
+        names = named or [each.name for each in self._plan.containers]
         return (
             f"not ready after {seconds:g} s (--timeout S gives containers more); still waiting for "
             f"{', '.join(waiting_for)}; last lines:{''.join(map(self._processes.last_lines, names))}"
@@ -172,29 +175,30 @@ class Session:
         self._output.plain("\nCtrl-C stops everything\n")
 
     async def _drain(self, http: aiohttp.ClientSession, grace: float) -> None:
-        """Stop in the order that lets requests in hand finish: the dispatcher first, what it needs after it."""
+        """Stop so that requests in flight can finish: first the dispatcher, then what it needs."""
 
         async def in_order() -> None:
             dispatcher = [self._plan.dispatcher.name]
-            await first_of(self._processes.stop(dispatcher, grace), self._until_nothing_in_hand(http))
+            await first_of(self._processes.stop(dispatcher, grace), self._until_none_in_flight(http))
             self._processes.kill(dispatcher)
             await self._processes.stop([self._plan.gateway.name], _STOP_SECONDS)
             await self._processes.stop([each.name for each in self._plan.containers], _STOP_SECONDS)
-            self._processes.kill([EMULATOR])  # it keeps nothing, and would wait for connections that are open
+            self._processes.kill([EMULATOR])  # it stores nothing, and SIGTERM would wait for open connections
 
-        await first_of(in_order(), self._stop.hurry.wait())
+        await first_of(in_order(), self._stop.at_once.wait())
 
-    async def _until_nothing_in_hand(self, http: aiohttp.ClientSession) -> None:
-        """Wait until no message is in flight, if the queue is embedded.
+    async def _until_none_in_flight(self, http: aiohttp.ClientSession) -> None:
+        """Wait until no message is in flight. With the user's own queue, wait forever.
 
-        The dispatcher then still waits for its open receive, up to 20 s. What that brings is lost with the queue.
+        The dispatcher would wait up to 20 s more for its open receive. There is no need: the embedded queue, and
+        any message in it, ends with the run.
         """
         if self._plan.emulator is None:
             await asyncio.Event().wait()
-        await client.wait_until_none_in_flight(http, self._plan.api["aws"]["endpointUrl"], self._plan.queue_name)
+        await waiting.wait_until_none_in_flight(http, self._plan.api["aws"]["endpointUrl"], self._plan.queue_name)
 
     async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do some work, unless a process ends meanwhile: then raise `ProcessError`."""
+        """Do some work; raise `ProcessError` if a process ends before it is done."""
         found = await first_of(work, self._processes.first_exit())
         assert found is not None
         return found[0]
@@ -205,7 +209,7 @@ class Session:
 
 
 async def first_of(work: Coroutine[Any, Any, T], other: Coroutine[Any, Any, Any]) -> tuple[T] | None:
-    """Return the result of `work` in a tuple, or None when `other` returned first; raise what the first raised."""
+    """Return the result of `work` in a tuple, or None when `other` ends first; raise the error of the first."""
     tasks = asyncio.create_task(work), asyncio.create_task(other)
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -220,7 +224,7 @@ async def first_of(work: Coroutine[Any, Any, T], other: Coroutine[Any, Any, Any]
 
 
 def write_scratch(scratch: Path, api: Mapping[str, Any], cli_yaml: str) -> None:
-    """Write what stands for the pod's mounts: `api.json`, `mnt/` and `cortex/client/cli.yaml`."""
+    """Write what a pod has mounted: `api.json`, `mnt/` and `cortex/client/cli.yaml`."""
     (scratch / "mnt").mkdir()
     (scratch / "cortex" / "client").mkdir(parents=True)
     (scratch / "cortex" / "client" / "cli.yaml").write_text(cli_yaml, encoding="utf-8")

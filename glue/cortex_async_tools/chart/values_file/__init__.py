@@ -1,7 +1,7 @@
-"""Checks a values file against the chart's schema, and says what is wrong with it in the user's terms.
+"""Check a values file against the chart's schema; each problem has a line and a message for the file's author.
 
-Helm checks the file *merged over the chart's defaults*; so does this, and then points back into the file.
-Rules between fields are in the chart's templates, not in the schema: `helm template` reports those.
+As helm does, this checks the file *merged over the chart's defaults*. Rules that involve several fields are in
+the chart's templates: `helm template` reports those.
 """
 
 import json
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema.validators import validator_for
 
 from cortex_async.errors import CortexError
@@ -20,10 +19,11 @@ from cortex_async_tools.chart.values_file.document import (
     DocumentError,
     FieldPath,
     Position,
+    parse_document,
     read_document,
 )
-from cortex_async_tools.chart.values_file.explain import Problem, explain, without_false
-from cortex_async_tools.chart.values_file.phrases import show
+from cortex_async_tools.chart.values_file.messages import show
+from cortex_async_tools.chart.values_file.schema_errors import Problem, explain, with_named_refusals
 from cortex_async_tools.chart.values_file.secrets import secrets
 
 __all__ = [
@@ -34,15 +34,15 @@ __all__ = [
     "check_values",
     "field_path",
     "find_chart",
-    "locate",
+    "finding_at",
     "merge",
-    "unreadable",
+    "unreadable_findings",
 ]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One problem of a values file; line and column count from 1, None when the whole file is meant."""
+    """One problem in a values file. Line and column start at 1, and are None when it concerns the whole file."""
 
     path: str
     line: int | None
@@ -54,7 +54,7 @@ class Finding:
 
 
 class ValuesError(CortexError):
-    """The values file is wrong; `findings` holds every problem found."""
+    """The values file is wrong; `findings` lists every problem."""
 
     def __init__(self, file: Path, findings: list[Finding]) -> None:
         self.file = file
@@ -65,64 +65,64 @@ class ValuesError(CortexError):
 
 
 class ChartNotFoundError(CortexError):
-    """There is no chart where it was looked for."""
+    """No chart was found."""
 
 
 def find_chart(folder: Path | None = None) -> Path:
-    """Return the chart's folder: the one given, else that of this module's source checkout or installation."""
+    """Return the chart's folder: the given one, else the one of this checkout or installation."""
     source = Path(__file__).resolve().parents[4] / "charts" / "cortex-async"
     installed = Path(sys.prefix, "share", "cortex-async", "chart")
     chart = folder or next((each for each in (source, installed) if each.is_dir()), source)
     for name in ("Chart.yaml", "values.yaml", "values.schema.json"):
         if not (chart / name).is_file():
-            hint = "name the chart's folder by --chart" if folder is None else "it is not a cortex-async chart"
+            hint = "name the chart's folder with --chart" if folder is None else "it is not a cortex-async chart"
             raise ChartNotFoundError(f"there is no {name} in {chart}; {hint}")
     return chart
 
 
 class Chart:
-    """The chart's defaults and schema, read once to check many files; raises `ChartNotFoundError`."""
+    """The chart's defaults and schema, read once for many files. Raises `ChartNotFoundError`."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = find_chart(folder)
-        self.defaults = yaml.safe_load((self.folder / "values.yaml").read_text(encoding="utf-8")) or {}
-        schema = without_false(json.loads((self.folder / "values.schema.json").read_text(encoding="utf-8")))
+        self.defaults = parse_document((self.folder / "values.yaml").read_text(encoding="utf-8")).values
+        schema = with_named_refusals(json.loads((self.folder / "values.schema.json").read_text(encoding="utf-8")))
         self._validator = validator_for(schema)(schema)
 
     def check(self, document: Document, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
-        """Return what the schema refuses in a document, in the order of the file; no secret is in the messages."""
+        """Return what the schema refuses, in the order of the file. The messages never contain a secret."""
         values = merge(merge(overlay or {}, document.values, keep_nulls=True), self.defaults)
         problems = explain(self._validator.iter_errors(values))
         hidden = dict(secrets(values)) if problems else {}
-        findings = [locate(document, each.path, _message(each, hidden)) for each in problems]
+        findings = [finding_at(document, each.path, _message(each, hidden)) for each in problems]
         return sorted(findings, key=lambda finding: (finding.line or 0, finding.column or 0))
 
 
 def check_values(file: Path, chart: Path, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
-    """Return what is wrong with a values file, in the file's order; nothing when it is right.
+    """Return the problems of a values file, in the order of the file.
 
-    `overlay` is what the caller sets over the file, as `helm --set` would. Raises `ChartNotFoundError`.
+    `overlay` holds values that override the file, as `helm --set` does. Raises `ChartNotFoundError`.
     """
     loaded = Chart(chart)
     try:
         document = read_document(file)
     except DocumentError as error:
-        return unreadable(error)
+        return unreadable_findings(error)
     return loaded.check(document, overlay)
 
 
-def locate(document: Document, path: FieldPath, message: str) -> Finding:
-    """Return a finding about a field, at its place in the file or its nearest parent's."""
+def finding_at(document: Document, path: FieldPath, message: str) -> Finding:
+    """Return a finding at the position of a field, or of its nearest parent in the file."""
     return _finding(path, document.position(path), message)
 
 
-def unreadable(error: DocumentError) -> list[Finding]:
-    """Return the findings for a file that is not one YAML mapping."""
+def unreadable_findings(error: DocumentError) -> list[Finding]:
+    """Return the findings for a file that is not a single YAML mapping."""
     return [_finding(path, position, message) for path, position, message in error.problems]
 
 
 def merge(over: Mapping[str, Any], under: Mapping[str, Any], *, keep_nulls: bool = False) -> dict[str, Any]:
-    """Lay values over defaults as Helm does: maps merge, all else replaces, null removes a default."""
+    """Merge values over defaults as Helm does: maps are merged, other values replace, null removes a default."""
     merged = dict(under)
     for key, value in over.items():
         below = under.get(key)
@@ -136,7 +136,7 @@ def merge(over: Mapping[str, Any], under: Mapping[str, Any], *, keep_nulls: bool
 
 
 def field_path(path: FieldPath) -> str:
-    """Return a path as it is written in messages: `pod.containers[0].image`."""
+    """Return a path in the form used in messages: `pod.containers[0].image`."""
     text = ""
     for part in path:
         if isinstance(part, int):

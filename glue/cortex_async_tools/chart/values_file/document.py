@@ -1,6 +1,6 @@
-"""A YAML file as Helm reads it, with the position of every field.
+"""Read a YAML file as Helm does, with the position of every field.
 
-Every key is turned into text. A key written twice is an error here; Helm takes the last.
+Keys become text. A key that is written twice is an error here; Helm silently takes the last one.
 """
 
 import re
@@ -12,26 +12,26 @@ from typing import Any
 
 import yaml
 
-from cortex_async_tools.chart.values_file.phrases import show
-from cortex_async_tools.chart.values_file.scalars import Dumper, Loader
+from cortex_async_tools.chart.helm_yaml import ValuesLoader
+from cortex_async_tools.chart.values_file.messages import show
 
 _MOST_NODES = 100_000
-"""Fields and list entries that a document may have once its aliases are written out: 1 kB can mean billions."""
+"""The most fields and list entries of a document with its aliases expanded. 1 kB of aliases can mean billions."""
 
 FieldPath = tuple[str | int, ...]
-"""Where a field is: keys and list indices, from the root."""
+"""The keys and list indices that lead from the root to a field."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """A place in a text file; line and column count from 1. A line ends as in editors, by CR, LF or both."""
+    """A place in a text file. Line and column start at 1. As in editors, CR, LF and CRLF end a line."""
 
     line: int
     column: int
 
 
 class DocumentError(Exception):
-    """The file is not one YAML mapping; `problems` holds every reason found."""
+    """The file is not a single YAML mapping; `problems` lists the reasons."""
 
     def __init__(self, problems: list[tuple[FieldPath, Position | None, str]]) -> None:
         super().__init__("; ".join(message for _, _, message in problems))
@@ -40,21 +40,16 @@ class DocumentError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """The values of a file, and where each field stands in it."""
+    """The values of a file, and the position of each field."""
 
     values: dict[str, Any]
     positions: dict[FieldPath, Position] = field(repr=False)
 
     def position(self, path: FieldPath) -> Position:
-        """Return where a field stands, or, for one that is not in the file, its nearest parent."""
+        """Return the position of a field, or of its nearest parent when the file does not have it."""
         while path not in self.positions:
             path = path[:-1]
         return self.positions[path]
-
-
-def dump_yaml(value: Any) -> str:
-    """Write a value so that Helm reads it back, texts of several lines as such."""
-    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
 
 
 def read_document(file: Path) -> Document:
@@ -63,7 +58,7 @@ def read_document(file: Path) -> Document:
 
 
 def read_text(file: Path) -> str:
-    """Return what is in a YAML file; raises `DocumentError`."""
+    """Return the text of a YAML file; raises `DocumentError`."""
     try:
         return decode(file.read_bytes())
     except FileNotFoundError as error:
@@ -75,7 +70,7 @@ def read_text(file: Path) -> str:
 
 
 def decode(content: bytes) -> str:
-    """Return the text of a file, each of its lines ended by LF; raises `DocumentError`."""
+    """Decode the bytes of a file, with LF as its only line end; raises `DocumentError`."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -84,7 +79,7 @@ def decode(content: bytes) -> str:
 
 
 def parse_document(text: str) -> Document:
-    """Read the text of a values file; raises `DocumentError`."""
+    """Parse the text of a values file; raises `DocumentError`."""
     values, positions = parse_yaml(text)
     if values is None:
         values = {}
@@ -94,10 +89,10 @@ def parse_document(text: str) -> Document:
 
 
 def parse_yaml(text: str) -> tuple[Any, dict[FieldPath, Position]]:
-    """Read one YAML document of any shape, and where each of its parts stands; raises `DocumentError`."""
-    places = _Places(text)
+    """Return the value of one YAML document, and the position of each field; raises `DocumentError`."""
+    places = _Positions(text)
     try:
-        loader = Loader(text)
+        loader = ValuesLoader(text)
     except yaml.YAMLError as error:
         raise places.syntax_problem(error) from error
     try:
@@ -115,8 +110,8 @@ def parse_yaml(text: str) -> tuple[Any, dict[FieldPath, Position]]:
     return values, builder.positions
 
 
-class _Places:
-    """Where PyYAML's marks are in a text. Its own lines end at U+0085, U+2028 and U+2029, too."""
+class _Positions:
+    """Turns PyYAML's marks into positions. PyYAML also ends lines at U+0085, U+2028 and U+2029; editors do not."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -141,9 +136,9 @@ class _Places:
 
 
 class _Builder:
-    """Turns YAML nodes into plain values; gathers positions and problems on the way."""
+    """Turns YAML nodes into plain values, and collects positions and problems."""
 
-    def __init__(self, loader: Loader, places: _Places) -> None:
+    def __init__(self, loader: ValuesLoader, places: _Positions) -> None:
         self.loader = loader
         self.places = places
         self.positions: dict[FieldPath, Position] = {}

@@ -1,4 +1,4 @@
-"""Fields of Cortex before 0.36, which ran a Python class where containers are now, and what took their places."""
+"""Fields that Cortex 0.36 removed, and what replaces them. Before, Cortex ran a Python class, not containers."""
 
 from cortex_async_tools.chart.values_file.document import FieldPath
 
@@ -11,7 +11,7 @@ _SUCCESSORS: dict[FieldPath, str] = {
 }
 
 
-def retired(path: FieldPath) -> str | None:
-    """Return what took the place of a field of old, None for any other."""
+def replacement_hint(path: FieldPath) -> str | None:
+    """Return what replaces a removed field, or None for any other field."""
     successor = _SUCCESSORS.get(path)
     return successor and f"it is from before Cortex 0.36; {successor} took its place"

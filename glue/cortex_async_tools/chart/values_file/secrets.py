@@ -1,4 +1,4 @@
-"""Which of the containers' variables look like secrets, told by their names and their values."""
+"""Find environment variables that look like secrets, by their names and values."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _VALUE = re.compile(r"AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]
 
 
 def secrets(values: Any) -> Iterator[tuple[FieldPath, Any]]:
-    """Yield place and value of each secret, whether or not the schema accepts the values."""
+    """Yield the path and value of each secret. The values need not be valid."""
     for path, name, value in _variables(values, ()):
         text = str(value)
         if value not in (None, "") and not text.startswith("$(") and (_NAME.search(name) or _VALUE.search(text)):
@@ -21,7 +21,7 @@ def secrets(values: Any) -> Iterator[tuple[FieldPath, Any]]:
 
 
 def names_secret(line: str) -> bool:
-    """Return whether a line has the name of a secret in it, which its value may follow."""
+    """Return whether a line contains the name of a secret, so that its value may follow."""
     return any(_NAME.search(word) for word in re.findall(r"\w+", line))
 
 

@@ -1,6 +1,6 @@
-"""The table of the reviewers' warnings: a code for each. Each check's docstring says why, and what to do."""
+"""The warnings of lint, by code. The docstring of each check says why it matters and what to do."""
 
-from cortex_async_tools.lint.checks import cross_file, images, pods, probes, programs
+from cortex_async_tools.lint.checks import commands, cross_file, images, pods, probes
 from cortex_async_tools.lint.checks.check import Check
 from cortex_async_tools.lint.checks.cross_file import CrossFileCheck
 from cortex_async_tools.lint.suppression import UNUSED
@@ -8,31 +8,31 @@ from cortex_async_tools.lint.suppression import UNUSED
 CHECKS: dict[str, Check] = {
     "CA001": images.moving_tag,
     "CA002": probes.no_readiness_probe,
-    "CA003": pods.missing_mem,
-    "CA004": probes.probe_of_nothing,
-    "CA005": probes.unprobed_server,
-    "CA008": programs.unfilled_batch,
-    "CA009": programs.plain_secret,
+    "CA003": pods.no_memory_request,
+    "CA004": probes.probe_of_unused_port,
+    "CA005": probes.server_without_probe,
+    "CA008": commands.batching_without_concurrency,
+    "CA009": commands.plain_secret,
     "CA010": pods.low_port,
-    "CA011": programs.needs_privileges,
-    "CA012": programs.installs_at_start,
+    "CA011": commands.needs_privileges,
+    "CA012": commands.installs_at_start,
     "CA013": images.root_image,
-    "CA014": programs.command_in_one_word,
-    "CA015": programs.shell_variable,
+    "CA014": commands.command_in_one_word,
+    "CA015": commands.shell_variable,
     "CA016": probes.killed_before_ready,
-    "CA017": pods.budget_of_nothing,
-    "CA018": probes.probe_of_requests,
-    "CA019": pods.many_cpus,
-    "CA020": pods.no_wait_for_drain,
+    "CA017": pods.zero_disruption_budget,
+    "CA018": probes.probe_of_request_path,
+    "CA019": pods.whole_cores,
+    "CA020": pods.pre_stop_without_drain,
 }
-"""What is decided by one file."""
+"""Checks of a single file."""
 
 CROSS_FILE: dict[str, CrossFileCheck] = {"CA006": cross_file.same_name, "CA007": cross_file.same_endpoint}
-"""What is decided by several."""
+"""Checks across several files."""
 
 
 def why(code: str) -> str:
-    """Return the sentence that says why there is a warning, and what to do."""
+    """Return why a warning exists, and what to do about it."""
     if code == UNUSED:
-        return "A comment that ignores nothing hides the next mistake: take it away."
+        return "A comment that ignores nothing could hide a later mistake: remove it."
     return " ".join(((CHECKS.get(code) or CROSS_FILE[code]).__doc__ or "").split())

@@ -1,34 +1,34 @@
-"""What a reviewer says about images."""
+"""Warnings about images."""
 
 import re
 from collections.abc import Iterator
 
-from cortex_async_tools.lint.checks.check import Problem, Values, containers
+from cortex_async_tools.lint.checks.check import FieldMessage, MergedValues, containers
 
 _ROOT = {
     "alpine", "amazonlinux", "busybox", "debian", "eclipse-temurin", "fedora", "golang", "httpd", "nginx", "node",
     "openjdk", "php", "python", "redis", "ruby", "rust", "ubuntu",
 }  # fmt: skip
-"""Docker official images that set no user, so that they start as root."""
+"""Docker Official Images that set no user, so that they run as root."""
 
 
-def moving_tag(values: Values) -> Iterator[Problem]:
-    """An image without a tag, or with `latest`, changes under a running API, and no rollback brings the old one
-    back: name a version or a digest."""
+def moving_tag(values: MergedValues) -> Iterator[FieldMessage]:
+    """An image without a tag, or with the tag `latest`, can change while the API runs, and a rollback does not
+    bring the old one back: name a version or a digest."""
     for path, container in containers(values):
         _, tag, digest = _split(container["image"])
         if not digest and tag in {"", "latest"}:
             came = "has no tag, which means `latest`" if not tag else "has the tag `latest`"
             yield (
                 (*path, "image"),
-                f"the image {came}: pods may run different ones, and no rollback brings the old one back; "
-                "name a version or a digest",
+                f"the image {came}: pods may run different images, and a rollback does not bring the old one "
+                "back; name a version or a digest",
             )
 
 
-def root_image(values: Values) -> Iterator[Problem]:
-    """An official image that starts as root is refused by the node under `securityContext.level: restricted`, so
-    the pod never starts: set `securityContext.runAsUser`, or build an image with a user of its own."""
+def root_image(values: MergedValues) -> Iterator[FieldMessage]:
+    """An official image runs as root, which `securityContext.level: restricted` forbids, so that the pod never
+    starts: set `securityContext.runAsUser`, or build an image with its own USER."""
     security = values["securityContext"]
     if security["level"] != "restricted" or security.get("runAsUser") is not None:
         return
@@ -38,8 +38,8 @@ def root_image(values: Values) -> Iterator[Problem]:
         if name in _ROOT:
             yield (
                 (*path, "image"),
-                f"the official image {name} starts as root, which securityContext.level restricted refuses; "
-                "set securityContext.runAsUser, or build an image of your own with a USER",
+                f"the official image {name} runs as root, which securityContext.level restricted forbids; "
+                "set securityContext.runAsUser, or build your own image with a USER",
             )
 
 

@@ -1,32 +1,39 @@
-"""What a reviewer says about probes."""
+"""Warnings about probes."""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cortex_async_tools.lint.checks.check import Problem, Values, containers, port_of, readiness_ports, words
+from cortex_async_tools.lint.checks.check import (
+    FieldMessage,
+    MergedValues,
+    command_words,
+    containers,
+    port_of,
+    readiness_ports,
+)
 
 _DISPATCHER_PORT = 15000
 _PROBES = ("readiness_probe", "liveness_probe", "pre_stop")
 
 
-def no_readiness_probe(values: Values) -> Iterator[Problem]:
-    """Without any readiness probe requests are sent as soon as `pod.port` is bound, whether or not the other
-    containers are up: give each container that a request needs a readiness probe."""
+def no_readiness_probe(values: MergedValues) -> Iterator[FieldMessage]:
+    """Without a readiness probe, requests are sent as soon as `pod.port` is open, even if the other containers
+    are not ready: add a readiness probe to each container that a request needs."""
     pod = values["pod"]
     if len(pod["containers"]) > 1 and not any(each.get("readiness_probe") for each in pod["containers"]):
         yield (
             ("pod", "containers"),
             f"{len(pod['containers'])} containers and no readiness probe: requests are sent as soon as port "
-            f"{pod['port']} is bound, whether or not the others are up; give those that a request needs a "
-            "readiness_probe",
+            f"{pod['port']} is open, even if the other containers are not ready; add a readiness_probe to each "
+            "container that a request needs",
         )
 
 
-def probe_of_nothing(values: Values) -> Iterator[Problem]:
-    """A probe of a port that nothing listens on never passes, so the pod never gets a request or is restarted for
-    ever: probe `pod.port`. Said only of a pod with one container whose command, args and env do not name the
-    port."""
+def probe_of_unused_port(values: MergedValues) -> Iterator[FieldMessage]:
+    """A probe of a port that nothing listens on never passes, so that the pod gets no requests or is restarted
+    again and again: probe `pod.port`. Only for a pod with one container, whose command, args and env do not
+    contain the port."""
     pod = values["pod"]
     if len(pod["containers"]) > 1:
         return
@@ -38,29 +45,29 @@ def probe_of_nothing(values: Values) -> Iterator[Problem]:
             kind, port = target
             yield (
                 (*path, field, kind, "port"),
-                f"nothing is known to listen on {port}: the pod's one container listens on pod.port "
-                f"({pod['port']}), and its command, args and env do not name {port}; look at {pod['port']}, or "
-                "ignore this if the image listens there by itself",
+                f"nothing seems to listen on {port}: the only container listens on pod.port ({pod['port']}), and "
+                f"its command, args and env do not contain {port}; probe {pod['port']}, or ignore this if the "
+                "image listens on that port anyway",
             )
 
 
-def unprobed_server(values: Values) -> Iterator[Problem]:
-    """Once a container has a readiness probe, the dispatcher no longer waits for `pod.port` by itself: give the
-    container that listens there a readiness probe too."""
+def server_without_probe(values: MergedValues) -> Iterator[FieldMessage]:
+    """When any container has a readiness probe, the dispatcher does not wait for `pod.port` itself: add a
+    readiness probe to the container that listens there, too."""
     pod = values["pod"]
     ports = readiness_ports(pod)
     bare = [each["name"] for each in pod["containers"] if not each.get("readiness_probe")]
     if ports and bare and pod["port"] not in ports:
         yield (
             ("pod", "containers"),
-            f"no readiness probe looks at pod.port ({pod['port']}), and {' and '.join(bare)} has none: requests "
-            "may be sent before anything listens there; give the container that listens a readiness_probe",
+            f"no readiness probe uses pod.port ({pod['port']}), and {' and '.join(bare)} has none: requests may "
+            "be sent before anything listens there; add a readiness_probe to the container that listens",
         )
 
 
-def killed_before_ready(values: Values) -> Iterator[Problem]:
-    """A liveness probe that gives up before the readiness probe begins restarts the container while it still
-    starts: begin the liveness probe later, or let it fail more often."""
+def killed_before_ready(values: MergedValues) -> Iterator[FieldMessage]:
+    """A liveness probe that fails before the readiness probe begins restarts the container while it is still
+    starting: start the liveness probe later, or raise its failure threshold."""
     for path, container in containers(values):
         readiness, liveness = container.get("readiness_probe"), container.get("liveness_probe")
         if not (readiness and liveness):
@@ -71,25 +78,25 @@ def killed_before_ready(values: Values) -> Iterator[Problem]:
         if patience < wait:
             yield (
                 (*path, "liveness_probe"),
-                f"it restarts a container that does not answer after about {patience} s, before the readiness "
+                f"it restarts a container that does not answer within about {patience} s, before the readiness "
                 f"probe begins ({wait} s); set liveness_probe.initial_delay_seconds to at least {wait}",
             )
 
 
-def probe_of_requests(values: Values) -> Iterator[Problem]:
-    """`/` on `pod.port` is where requests are POSTed, and many servers answer GET there with 404 or 405, so that
-    the probe never passes: give the probe a path of its own."""
+def probe_of_request_path(values: MergedValues) -> Iterator[FieldMessage]:
+    """Requests are POSTed to `/` on `pod.port`, and many servers answer GET there with 404 or 405, so that the
+    probe never passes: give the probe its own path."""
     for path, container in containers(values):
         for field in ("readiness_probe", "liveness_probe"):
             get = (container.get(field) or {}).get("http_get") or {}
             if get and int(get["port"]) == values["pod"]["port"] and (get.get("path") or "/") == "/":
                 yield (
                     (*path, field, "http_get"),
-                    "it asks for GET /, where requests are POSTed; a server that answers 404 or 405 there never "
-                    "passes: give the probe a `path` of its own, such as /healthz",
+                    "it sends GET to /, where requests are POSTed; if the server answers 404 or 405 there, the "
+                    "probe never passes: give the probe its own `path`, such as /healthz",
                 )
 
 
 def _names(container: Mapping[str, Any], port: int) -> bool:
-    texts = [word for _, _, word in words(container)] + list((container.get("env") or {}).values())
+    texts = [word for _, _, word in command_words(container)] + list((container.get("env") or {}).values())
     return any(re.search(rf"(?<!\d){port}(?!\d)", text) for text in texts)

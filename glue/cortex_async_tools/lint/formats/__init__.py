@@ -1,4 +1,4 @@
-"""The forms in which findings are printed: each a function from findings to text."""
+"""The output formats of lint. Each is a function that turns findings into text."""
 
 from collections.abc import Callable, Sequence
 

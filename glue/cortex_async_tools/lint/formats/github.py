@@ -1,6 +1,6 @@
-"""Findings as workflow commands of GitHub Actions, which shows them beside the lines they are about.
+"""Findings as workflow commands of GitHub Actions, which shows them next to their lines.
 
-A percent sign and line ends are escaped everywhere; colons and commas in properties too, which they end.
+Percent signs and line ends are always escaped; in properties, colons and commas too.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from cortex_async_tools.lint.diagnostic import Diagnostic
 
 
 def annotations(found: Sequence[Diagnostic]) -> str:
-    """Return one command a finding."""
+    """Return one command for each finding."""
     return "\n".join(_command(each) for each in found)
 
 

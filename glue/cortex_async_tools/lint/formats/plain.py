@@ -1,4 +1,4 @@
-"""Findings for people, with the source line, and as one JSON document."""
+"""Findings as text for people, with the source line, and as a JSON document."""
 
 import json
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from cortex_async_tools.lint.diagnostic import Diagnostic
 
 _WIDTH = 160
-"""Characters of a source line that are shown, around what is meant."""
+"""How many characters of a long source line are shown, around the finding."""
 
 
 def text(found: Sequence[Diagnostic]) -> str:
-    """Return each finding with its place, its source line and what is meant underlined."""
+    """Return each finding with its place and its source line, underlined at the finding."""
     return "\n".join(_one(each) for each in found)
 
 

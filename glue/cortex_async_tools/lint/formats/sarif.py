@@ -12,7 +12,7 @@ from cortex_async_tools.lint.suppression import UNUSED
 
 
 def log(found: Sequence[Diagnostic]) -> str:
-    """Return a log of one run, with every rule there is."""
+    """Return a log of one run, which lists every rule."""
     codes = [*STAGES, UNUSED, *sorted([*CHECKS, *CROSS_FILE])]
     rules = [{"id": code, "shortDescription": {"text": STAGES.get(code) or why(code)}} for code in codes]
     driver = {"name": "cortex-async lint", "version": __version__, "rules": rules}

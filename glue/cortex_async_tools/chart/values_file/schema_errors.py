@@ -1,7 +1,7 @@
-"""What a schema error means to the person who wrote the values file.
+"""Turn jsonschema's errors into problems that the author of a values file understands.
 
-jsonschema reports the rule that failed; a reader wants the field, what was expected there and what came. An
-error in an alternative (`oneOf`, `anyOf`) is replaced by those of the alternative that was most likely meant.
+jsonschema reports the rule that failed. A problem names the field, what was expected and what was found. For
+alternatives (`oneOf`, `anyOf`) it reports the errors of the alternative that was most likely meant.
 """
 
 import re
@@ -13,15 +13,15 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 
 from cortex_async_tools.chart.values_file.document import FieldPath
-from cortex_async_tools.chart.values_file.phrases import (
+from cortex_async_tools.chart.values_file.messages import (
     description,
-    either,
     expected,
+    listed,
     nearest_name,
-    sentence,
+    schema_message,
     show,
 )
-from cortex_async_tools.chart.values_file.removed_keys import retired
+from cortex_async_tools.chart.values_file.removed_keys import replacement_hint
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,10 @@ class Problem:
 
 
 def explain(errors: Iterable[ValidationError]) -> list[Problem]:
-    """Turn schema errors into problems, one a field: the plainest, none for what an unknown one stands for."""
+    """Return at most one problem for each field: the most basic one.
+
+    A field that is missing only because its name is misspelled is not reported; the misspelled name is.
+    """
     problems: dict[FieldPath, Problem] = {}
     replaced: set[FieldPath] = set()
     for problem, nearest in (found for error in sorted(errors, key=_rank) for found in _explain(error)):
@@ -49,16 +52,16 @@ def explain(errors: Iterable[ValidationError]) -> list[Problem]:
     ]
 
 
-def without_false(schema: Any) -> Any:
-    """Return the schema with `false` for a field replaced by what forbids it too, but names it when it is there.
+def with_named_refusals(schema: Any) -> Any:
+    """Return the schema with each `false` replaced by a rule that refuses the field, too.
 
-    jsonschema leaves the field out of the path of an error that comes from `false`.
+    jsonschema leaves the field out of an error's path when the schema is `false`.
     """
     if isinstance(schema, list):
-        return [without_false(each) for each in schema]
+        return [with_named_refusals(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    copied = {key: without_false(value) for key, value in schema.items()}
+    copied = {key: with_named_refusals(value) for key, value in schema.items()}
     forbidden = {"not": {}, "description": schema.get("description", "")}
     for key in {"properties", "patternProperties"} & copied.keys():
         copied[key] = {name: forbidden if value is False else value for name, value in copied[key].items()}
@@ -66,7 +69,7 @@ def without_false(schema: Any) -> Any:
 
 
 _Found = tuple[Problem, str | None]
-"""A problem, and the name of the field that an unknown one most likely stands for."""
+"""A problem. For an unknown field, also the name of the field that was most likely meant."""
 
 _MISSING = "required, but missing"
 _UNKNOWN = "unknown field"
@@ -74,7 +77,7 @@ _NONE = "got none of them"
 
 
 def _rank(error: ValidationError) -> int:
-    """Of what is wrong with one value: its type says more than its form, and its form more than alternatives."""
+    """Return the order in which errors of one value matter: its type, then its form, then alternatives."""
     return {"type": 0, "enum": 1, "oneOf": 3, "anyOf": 3}.get(str(error.validator), 2)
 
 
@@ -94,9 +97,9 @@ def _explain(error: ValidationError) -> Iterator[_Found]:
         meaning = description(error) or "beside the other fields given here"
         yield Problem(path, f"not allowed ({meaning})"), None
     elif "propertyNames" in error.absolute_schema_path:
-        yield Problem((*path, str(error.instance)), sentence(error)), None
+        yield Problem((*path, str(error.instance)), schema_message(error)), None
     else:
-        yield Problem(path, sentence(error)), None
+        yield Problem(path, schema_message(error)), None
 
 
 def _explain_unknown(error: ValidationError, path: FieldPath) -> Iterator[_Found]:
@@ -109,7 +112,7 @@ def _explain_unknown(error: ValidationError, path: FieldPath) -> Iterator[_Found
         if name in known or any(re.search(pattern, name) for pattern in patterns):
             continue
         nearest = nearest_name(name, [each for each in known if each not in fields]) or nearest_name(name, known)
-        if old := retired((*path, name)):
+        if old := replacement_hint((*path, name)):
             hint, nearest = old, None
         elif nearest is not None:
             hint = f"did you mean `{nearest}`?"
@@ -128,7 +131,7 @@ def _explain_alternatives(error: ValidationError, path: FieldPath) -> Iterator[_
         if len(given) != 1:
             count = "exactly one" if error.validator == "oneOf" else "at least one"
             came = "got " + " and ".join(f"`{name}`" for name in given) if given else _NONE
-            yield Problem(path, f"expected {count} of {either(names)}, {came}"), None
+            yield Problem(path, f"expected {count} of {listed(names)}, {came}"), None
             return
     failed = [list(group) for _, group in groupby(error.context or (), lambda each: each.relative_schema_path[0])]
     if not failed:
@@ -144,7 +147,7 @@ def _explain_alternatives(error: ValidationError, path: FieldPath) -> Iterator[_
 
 
 def _is_other_form(error: ValidationError) -> bool:
-    """Return whether the value is of another kind than this alternative wants, so that it cannot be meant."""
+    """Return whether the alternative expects another kind of value, so that it was not meant."""
     return not error.relative_path and error.validator in {"type", "const", "enum", "not"}
 
 

@@ -1,4 +1,4 @@
-"""Takes what local mode runs out of the chart, rendered by the real helm."""
+"""Render the chart, and read from it what local mode runs: the configuration and the containers."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from cortex_async_tools.chart import rendering
 from cortex_async_tools.chart.rendering import Object, RenderError, find_data, release_name
 
 _GLUE_CONTAINERS = {"dispatcher", "gateway", "proxy", "dequeuer"}
-"""Names that no container of a user may have."""
+"""Names that a user's container cannot have."""
 
 
 @dataclass(frozen=True)
 class Container:
-    """A user's container as a process: what it runs and the environment the chart gives it."""
+    """A user's container as a process: its command line and its environment."""
 
     name: str
     argv: Sequence[str]
@@ -25,7 +25,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Release:
-    """What of a rendered chart local mode uses; `glue_env` is what the glue reads from its environment."""
+    """What local mode uses of a rendered chart; `glue_env` is the environment of gateway and dispatcher."""
 
     api: dict[str, Any]
     cli_yaml: str
@@ -33,8 +33,8 @@ class Release:
     containers: Sequence[Container]
 
 
-def render(file: Path, chart: Path, overlay: Mapping[str, Any], settings: Sequence[str]) -> Release:
-    """Render the chart with a values file, the overlay over it and `--set` settings over that."""
+def render_release(file: Path, chart: Path, overlay: Mapping[str, Any], settings: Sequence[str]) -> Release:
+    """Render the chart with a values file; `overlay` overrides it, and the `--set` settings override both."""
     arguments: list[str | Path] = ["--values", file, "--values", "-"]
     for setting in settings:
         arguments += ["--set", setting]
@@ -42,7 +42,7 @@ def render(file: Path, chart: Path, overlay: Mapping[str, Any], settings: Sequen
 
 
 def read_release(objects: Sequence[Object]) -> Release:
-    """Pick what local mode uses out of a chart's objects."""
+    """Read what local mode uses from rendered objects."""
     api = json.loads(find_data(objects, "ConfigMap", "api.json"))
     pod = _pod_with(objects, "dispatcher")
     containers = [each for each in pod["containers"] if each["name"] not in _GLUE_CONTAINERS]
@@ -56,7 +56,7 @@ def read_release(objects: Sequence[Object]) -> Release:
 
 
 def environment(container: Mapping[str, Any]) -> dict[str, str]:
-    """Return a container's variables, each expanded by those before it, without those taken from elsewhere."""
+    """Return a container's environment, without `valueFrom`; a variable may refer to those before it."""
     env: dict[str, str] = {}
     for variable in container.get("env") or ():
         if "valueFrom" not in variable:
@@ -65,7 +65,7 @@ def environment(container: Mapping[str, Any]) -> dict[str, str]:
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:
-    """Replace `$(NAME)` as Kubernetes does: `$$` is one `$`, and the name of no variable is left as it stands."""
+    """Replace `$(NAME)` as Kubernetes does: `$$` becomes `$`, and an unknown name does not change."""
 
     def replace(match: re.Match[str]) -> str:
         return "$" if match[1] == "$" else env.get(match[2], match[0])

@@ -1,4 +1,4 @@
-"""The words for schema errors: what a rule expects, what came, and the nearest valid name."""
+"""The wording of schema errors: what was expected, what was found, and the nearest valid name."""
 
 import difflib
 import json
@@ -24,7 +24,7 @@ _SHOWN = 60  # characters of a value that a message shows
 
 
 def nearest_name(name: str, known: Collection[str]) -> str | None:
-    """Return the known name that was most likely meant: the same but for case and `_`, else a similar one."""
+    """Return the known name that was most likely meant: equal except for case and `_`, else a similar one."""
     folded = {_fold(candidate): candidate for candidate in known}
     same = folded.get(_fold(name))
     if same is not None:
@@ -34,18 +34,18 @@ def nearest_name(name: str, known: Collection[str]) -> str | None:
 
 
 def show(value: Any) -> str:
-    """Return a value as JSON, cut to one short line."""
+    """Return a value as JSON, cut off after 60 characters."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def either(names: list[str], quote: str = "`") -> str:
-    """Return names as a list in words."""
+def listed(names: list[str], quote: str = "`") -> str:
+    """Join names with commas, each in quotes."""
     return ", ".join(f"{quote}{name}{quote}" for name in names)
 
 
-def sentence(error: ValidationError) -> str:
-    """Say what was expected and what came."""
+def schema_message(error: ValidationError) -> str:
+    """Return the message of an error: what was expected and what was found."""
     text = f"expected {expected(error)}, got {show(error.instance)}"
     rule: Any = error.validator_value
     if error.validator in {"enum", "const"}:
@@ -66,20 +66,20 @@ def sentence(error: ValidationError) -> str:
 
 
 def expected(error: ValidationError) -> str:
-    """Return what the rule that failed expects."""
+    """Return what the failed rule expects."""
     rule = _RULES.get(str(error.validator))
     return rule(error.validator_value) if rule else f"{error.validator} {show(error.validator_value)}"
 
 
 def description(error: ValidationError) -> str:
-    """Return what the schema says about the value, but for its default."""
+    """Return the schema's description of the value, without its default."""
     schema: Any = error.schema
     return str(schema.get("description", "")).partition(" Default: ")[0].rstrip(".")
 
 
 def _forbidden(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
-        return f"anything but {either([show(value) for value in schema['enum']], quote='')}"
+        return f"anything but {listed([show(value) for value in schema['enum']], quote='')}"
     if "pattern" in schema:
         return f"text that does not match {schema['pattern']}"
     return f"nothing that fits {show(schema)}"
@@ -87,7 +87,7 @@ def _forbidden(schema: Mapping[str, Any]) -> str:
 
 _RULES: dict[str, Callable[[Any], str]] = {
     "type": lambda types: " or ".join(_NOUNS[each] for each in _as_list(types)),
-    "enum": lambda values: either([show(value) for value in values], quote=""),
+    "enum": lambda values: listed([show(value) for value in values], quote=""),
     "const": show,
     "minimum": lambda limit: f"at least {limit}",
     "maximum": lambda limit: f"at most {limit}",
