@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from cortex_async import limits
 from cortex_async.aws.sqs import EntryFailure
+from cortex_async.backoff import PERSISTENT, SINGLE_TRY, RetryPolicy
 from cortex_async.errors import AwsRefused, AwsUnavailable
-from cortex_async.queue import batching
 from cortex_async.queue.batching import Batcher
+from support.virtual_clock import on_virtual_clock, settled, within
 
 
 class Calls:
@@ -34,77 +36,83 @@ class Calls:
         return results
 
 
-async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
+def batcher_of(calls: Calls, policy: RetryPolicy = SINGLE_TRY, size: int = 0) -> Batcher[int]:
+    return Batcher("Op", calls, policy, lambda _: size)
 
 
+@on_virtual_clock
 async def test_lone_item_goes_at_once() -> None:
     calls = Calls()
     calls.gate.set()
-    await Batcher("Op", calls).add(1, 0)
+    await batcher_of(calls).add(1)
     assert calls.batches == [[1]]
 
 
+@on_virtual_clock
 async def test_items_gather_while_a_call_is_under_way() -> None:
     calls = Calls()
-    batcher: Batcher[int] = Batcher("Op", calls)
-    first = asyncio.create_task(batcher.add(1, 0))
-    await settle()
-    others = [asyncio.create_task(batcher.add(item, 0)) for item in (2, 3, 4)]
-    await settle()
+    batcher = batcher_of(calls)
+    first = asyncio.create_task(batcher.add(1))
+    await settled()
+    others = [asyncio.create_task(batcher.add(item)) for item in (2, 3, 4)]
+    await settled()
     assert calls.batches == [[1]]
     calls.gate.set()
     await asyncio.gather(first, *others)
     assert calls.batches == [[1], [2, 3, 4]]
 
 
+@on_virtual_clock
 async def test_full_batches_do_not_wait() -> None:
     calls = Calls()
-    batcher: Batcher[int] = Batcher("Op", calls)
-    tasks = [asyncio.create_task(batcher.add(item, 0)) for item in range(25)]
-    await settle()
+    batcher = batcher_of(calls)
+    tasks = [asyncio.create_task(batcher.add(item)) for item in range(25)]
+    await settled()
     assert calls.batches == [list(range(10)), list(range(10, 20))]
     calls.gate.set()
     await asyncio.gather(*tasks)
     assert calls.batches[2:] == [[20, 21, 22, 23, 24]]
 
 
-async def test_a_call_that_hangs_holds_up_nobody_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "_PROMPT_SECONDS", 0.01)
+@on_virtual_clock
+async def test_a_call_that_hangs_holds_up_nobody_but_its_own() -> None:
     calls = Calls()
-    batcher: Batcher[int] = Batcher("Op", calls)
-    hanging = asyncio.create_task(batcher.add(1, None))
-    await settle()
-    others = [asyncio.create_task(batcher.add(item, None)) for item in (2, 3)]
-    await asyncio.wait_for(calls.second.wait(), 60)
+    batcher = batcher_of(calls, PERSISTENT)
+    hanging = asyncio.create_task(batcher.add(1))
+    await settled()
+    others = [asyncio.create_task(batcher.add(item)) for item in (2, 3)]
+    await asyncio.sleep(0.99 * limits.PROMPT_SECONDS)
+    assert calls.batches == [[1]]
+    await within(limits.PROMPT_SECONDS, calls.second.wait())
     calls.gate.set()
     await asyncio.gather(hanging, *others)
     assert calls.batches == [[1], [2, 3]]
 
 
-async def test_calls_that_hang_are_not_endlessly_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "_PROMPT_SECONDS", 0.0)
+@on_virtual_clock
+async def test_calls_that_hang_are_not_endlessly_many() -> None:
     calls = Calls()
-    batcher: Batcher[int] = Batcher("Op", calls)
+    batcher = batcher_of(calls, PERSISTENT)
     items = []
     for item in range(20):
-        items.append(asyncio.create_task(batcher.add(item, None)))
-        await asyncio.sleep(0.01)
+        items.append(asyncio.create_task(batcher.add(item)))
+        await asyncio.sleep(2 * limits.PROMPT_SECONDS)
     assert len(calls.batches) == 8
     calls.gate.set()
     await asyncio.gather(*items)
     assert sorted(item for batch in calls.batches for item in batch) == list(range(20))
 
 
+@on_virtual_clock
 async def test_batch_stays_within_its_size() -> None:
     calls = Calls()
     calls.gate.set()
-    batcher: Batcher[int] = Batcher("Op", calls, size=lambda item: 400_000)
-    await asyncio.gather(*[batcher.add(item, 0) for item in range(5)])
+    batcher = batcher_of(calls, size=400_000)
+    await asyncio.gather(*[batcher.add(item) for item in range(5)])
     assert calls.batches == [[0, 1], [2, 3], [4]]
 
 
+@on_virtual_clock
 async def test_each_item_learns_its_own_fate() -> None:
     calls = Calls()
     calls.gate.set()
@@ -112,8 +120,8 @@ async def test_each_item_learns_its_own_fate() -> None:
         2: [EntryFailure("ReceiptHandleIsInvalid", "no such", sender_fault=True)],
         3: [EntryFailure("InternalError", "again", sender_fault=False)],
     }
-    batcher: Batcher[int] = Batcher("Op", calls)
-    results = await asyncio.gather(*[batcher.add(item, None) for item in (1, 2, 3)], return_exceptions=True)
+    batcher = batcher_of(calls, RetryPolicy(None))
+    results = await asyncio.gather(*[batcher.add(item) for item in (1, 2, 3)], return_exceptions=True)
     assert results[0] is None
     assert isinstance(results[1], AwsRefused)
     assert results[1].code == "ReceiptHandleIsInvalid"
@@ -121,53 +129,73 @@ async def test_each_item_learns_its_own_fate() -> None:
     assert calls.batches == [[1, 2, 3], [3]]
 
 
-async def test_patience_ends() -> None:
+@on_virtual_clock
+async def test_refused_item_is_tried_again_where_the_policy_says_so() -> None:
+    calls = Calls()
+    calls.gate.set()
+    calls.failures = {1: [EntryFailure("AccessDenied", "not now", sender_fault=True)]}
+    await batcher_of(calls, PERSISTENT).add(1)
+    assert calls.batches == [[1], [1]]
+
+
+@on_virtual_clock
+async def test_single_try_is_not_repeated() -> None:
     calls = Calls()
     calls.gate.set()
     calls.failures = {1: [AwsUnavailable("Op", "away")] * 3}
     with pytest.raises(AwsUnavailable):
-        await Batcher("Op", calls).add(1, 0)
+        await batcher_of(calls).add(1)
     assert calls.batches == [[1]]
 
 
+@on_virtual_clock
 async def test_who_gave_up_is_not_sent() -> None:
     calls = Calls()
-    batcher: Batcher[int] = Batcher("Op", calls)
-    first = asyncio.create_task(batcher.add(1, 0))
-    await settle()
-    second = asyncio.create_task(batcher.add(2, 0))
-    third = asyncio.create_task(batcher.add(3, 0))
-    await settle()
+    batcher = batcher_of(calls)
+    first = asyncio.create_task(batcher.add(1))
+    await settled()
+    second = asyncio.create_task(batcher.add(2))
+    third = asyncio.create_task(batcher.add(3))
+    await settled()
     second.cancel()
     calls.gate.set()
     await asyncio.gather(first, third)
     assert calls.batches == [[1], [3]]
 
 
-async def test_patience_ends_in_line_and_in_a_call() -> None:
+@on_virtual_clock
+async def test_time_ends_in_line_and_in_a_call() -> None:
     calls = Calls()
-    batcher: Batcher[int] = Batcher("Op", calls)
-    in_call = asyncio.create_task(batcher.add(1, 0.1))
-    await settle()
-    in_line = asyncio.create_task(batcher.add(2, 0.1))
-    patient = asyncio.create_task(batcher.add(3, None))
-    single_try = asyncio.create_task(batcher.add(4, 0))
-    async with asyncio.timeout(2):
-        results = await asyncio.gather(in_call, in_line, return_exceptions=True)
+    batcher = batcher_of(calls, RetryPolicy(10))
+    in_call = asyncio.create_task(batcher.add(1))
+    await settled()
+    in_line = asyncio.create_task(batcher.add(2))
+    await asyncio.sleep(0.5 * limits.PROMPT_SECONDS)
+    results = await within(10.001, asyncio.gather(in_call, in_line, return_exceptions=True))
     assert [type(result) for result in results] == [AwsUnavailable] * 2
+
+
+@pytest.mark.parametrize("policy", [SINGLE_TRY, PERSISTENT])
+@on_virtual_clock
+async def test_single_try_and_endless_patience_wait_for_a_late_answer(policy: RetryPolicy) -> None:
+    calls = Calls()
+    batcher = batcher_of(calls, policy)
+    task = asyncio.create_task(batcher.add(1))
+    await asyncio.sleep(1000)
+    assert not task.done()
     calls.gate.set()
-    await asyncio.gather(patient, single_try)
-    assert calls.batches == [[1], [3, 4]]
+    await task
+    assert calls.batches == [[1]]
 
 
-async def test_last_failure_is_told_when_patience_ends() -> None:
+@on_virtual_clock
+async def test_last_failure_is_told_when_the_time_ends() -> None:
     calls = Calls()
     calls.gate.set()
     calls.failures = {1: [EntryFailure("Throttled", "slow down", sender_fault=False)]}
-    batcher: Batcher[int] = Batcher("Op", calls)
-    task = asyncio.create_task(batcher.add(1, 0.3))
-    await settle()
+    task = asyncio.create_task(batcher_of(calls, RetryPolicy(10)).add(1))
+    await settled()
     calls.gate.clear()
-    async with asyncio.timeout(2):
-        with pytest.raises(AwsUnavailable, match="slow down"):
-            await task
+    with pytest.raises(AwsUnavailable, match="slow down"):
+        await within(10.001, task)
+    assert calls.batches == [[1], [1]]

@@ -10,21 +10,20 @@ from aiohttp import web
 from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import S3, Upload
 from cortex_async.aws.sqs import Sqs
+from cortex_async.backoff import PERSISTENT, SINGLE_TRY, RetryPolicy
 from cortex_async.config import AwsConfig, parse
 from cortex_async.errors import AwsUnavailable, ObjectMissing
-from cortex_async.gateway import result as gateway_result
-from cortex_async.gateway import submit as gateway_submit
 from cortex_async.gateway.app import Gateway
 from cortex_async.http.server import listening
-from cortex_async.queue.queue import Queue
+from cortex_async.queue.sqs_queue import SqsQueue
 from cortex_async.request_id import RequestIds
-from cortex_async.storage.store import Store
+from cortex_async.storage.s3_store import S3Store
 from support.api_document import api_document
 from support.processes import free_port
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ServeAws = Callable[[Handler], Awaitable[AwsSession]]
-Serve = Callable[[Handler], Awaitable[S3]]
+Serve = Callable[..., Awaitable[S3]]
 RESULT = b'"' + b"x" * 200_000 + b'"'
 API = api_document({"name": "api", "gateway": {"endpoint": "/api", "maxPayloadMiB": 1}})
 METADATA = {
@@ -65,8 +64,8 @@ async def serve_aws(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServeAws]:
 def serve(serve_aws: ServeAws) -> Serve:
     """The same, and give a bucket on it."""
 
-    async def start(handler: Handler) -> S3:
-        return S3(await serve_aws(handler), "bucket")
+    async def start(handler: Handler, policy: RetryPolicy = PERSISTENT) -> S3:
+        return S3(await serve_aws(handler), "bucket", policy)
 
     return start
 
@@ -88,22 +87,22 @@ def breaking(after: int) -> Handler:
 
 
 async def test_read_that_breaks_is_taken_up_where_it_broke(serve: Serve) -> None:
-    store = Store(await serve(breaking(after=80_000)), "prefix", "api")
-    found = await store.open_result(RequestIds("c", "api").issue(), 10)
+    store = S3Store(await serve(breaking(after=80_000)), "prefix", "api", PERSISTENT)
+    found = await store.open_result(RequestIds("c", "api").issue())
     assert found is not None
     assert b"".join([piece async for piece in found[2]]) == RESULT
 
 
 async def test_read_that_breaks_again_and_again_is_given_up(serve: Serve) -> None:
-    store = Store(await serve(breaking(after=0)), "prefix", "api")
-    found = await store.open_result(RequestIds("c", "api").issue(), 0.5)
+    store = S3Store(await serve(breaking(after=0), SINGLE_TRY), "prefix", "api", SINGLE_TRY)
+    found = await store.open_result(RequestIds("c", "api").issue())
     assert found is not None
     with pytest.raises(AwsUnavailable):
         _ = [piece async for piece in found[2]]
 
 
 async def test_result_that_cannot_be_read_to_its_end_is_cut_and_followed_by_nothing(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+    serve: Serve,
 ) -> None:
     sent = 0
 
@@ -113,9 +112,8 @@ async def test_result_that_cannot_be_read_to_its_end_is_cut_and_followed_by_noth
         sent = 1
         return answer
 
-    monkeypatch.setattr(gateway_result, "PATIENCE_SECONDS", 0.5)
     config = parse(API)
-    store = Store(await serve(handler), "prefix", config.name)
+    store = S3Store(await serve(handler, SINGLE_TRY), "prefix", config.name, SINGLE_TRY)
     request_id = RequestIds(config.cluster_name, config.name).issue()
     port = free_port()
     app = Gateway(config, store, 60).application()
@@ -142,7 +140,7 @@ async def test_head_refused_without_a_reason_is_tried_again(serve: Serve) -> Non
         calls += 1
         return web.Response(status=400 if calls == 1 else 200)
 
-    await (await serve(handler)).head("key", 10)
+    await (await serve(handler)).head("key")
     assert calls == 2
 
 
@@ -151,7 +149,7 @@ async def test_missing_object_is_told_from_a_refused_call(serve: Serve) -> None:
         return web.Response(status=404, headers={"x-amz-request-id": "1"})
 
     with pytest.raises(ObjectMissing):
-        await (await serve(handler)).head("key", 10)
+        await (await serve(handler)).head("key")
 
 
 async def test_completion_that_fails_after_its_200_is_tried_again(serve: Serve) -> None:
@@ -163,7 +161,7 @@ async def test_completion_that_fails_after_its_200_is_tried_again(serve: Serve) 
         text = "<Error><Code>InternalError</Code></Error>" if calls == 1 else "<CompleteMultipartUploadResult/>"
         return web.Response(text=text, content_type="application/xml")
 
-    await Upload(await serve(handler), "key", "upload").complete(10)
+    await Upload(await serve(handler), "key", "upload").complete()
     assert calls == 2
 
 
@@ -176,7 +174,7 @@ async def test_completion_whose_answer_was_lost_counts_as_done(serve: Serve) -> 
             return web.Response()
         return web.Response(status=404, text="<Error><Code>NoSuchUpload</Code></Error>")
 
-    await Upload(await serve(handler), "key", "upload").complete(10)
+    await Upload(await serve(handler), "key", "upload").complete()
     assert seen == ["POST", "HEAD"]
 
 
@@ -188,9 +186,8 @@ async def test_completion_whose_answer_was_lost_counts_as_done(serve: Serve) -> 
     ],
 )
 async def test_503_of_a_submission_says_whether_it_may_have_been_accepted(
-    serve_aws: ServeAws, monkeypatch: pytest.MonkeyPatch, size: int, told: str
+    serve_aws: ServeAws, size: int, told: str
 ) -> None:
-    monkeypatch.setattr(gateway_submit, "PATIENCE_SECONDS", 0.3)
     taken: list[str] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -204,8 +201,9 @@ async def test_503_of_a_submission_says_whether_it_may_have_been_accepted(
 
     config = parse(API)
     session = await serve_aws(handler)
-    gateway = Gateway(config, Store(S3(session, "bucket"), "prefix", config.name), 60)
-    gateway.queue = Queue(Sqs(session), "http://sqs/queue", 60)
+    s3 = S3(session, "bucket", SINGLE_TRY)
+    gateway = Gateway(config, S3Store(s3, "prefix", config.name, SINGLE_TRY), 60)
+    gateway.queue = SqsQueue(Sqs(session), "http://sqs/queue", 60, SINGLE_TRY)
     port = free_port()
     async with listening(gateway.application(), port), aiohttp.ClientSession() as http:
         url = f"http://127.0.0.1:{port}{config.gateway.endpoint}"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from cortex_async import limits
 from cortex_async.dispatcher import outcome
 from cortex_async.dispatcher.outcome import Action, Attempts, Decision, Failure, NoAnswer
 
@@ -26,7 +27,7 @@ def every_failure() -> list[Decision]:
     return [decision for decision in decisions if decision and decision.action is Action.FAIL]
 
 
-@pytest.mark.parametrize(("status", "body"), [(None, None), (404, ""), (599, "x" * outcome.LONGEST_BODY_EXCERPT)])
+@pytest.mark.parametrize(("status", "body"), [(None, None), (404, ""), (599, "x" * limits.BODY_EXCERPT_BYTES)])
 def test_every_failure_is_as_the_schema_says(status: int | None, body: str | None) -> None:
     validator = Draft202012Validator(SCHEMA)
     for decision in every_failure():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cortex_async import backoff
 from cortex_async.aws import retry
 from cortex_async.aws.retry import Retry
 
@@ -38,5 +39,5 @@ def test_decision(status: int, code: str, expected: Retry) -> None:
 
 def test_delays_grow_to_twenty_seconds_with_full_jitter() -> None:
     for failures, bound in ((0, 0.05), (1, 0.1), (3, 0.4), (20, 20.0), (10_000, 20.0)):
-        delays = [retry.delay_seconds(failures) for _ in range(200)]
+        delays = [backoff.delay_seconds(failures) for _ in range(200)]
         assert 0 <= min(delays) < bound / 2 < max(delays) <= bound

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from aiohttp import web
 
-from cortex_async.http import server
+from cortex_async import limits
 from cortex_async.http.server import listening
 from support import raw
 from support.processes import free_port
@@ -46,8 +46,8 @@ async def test_connection_that_says_nothing_ends_without_a_word() -> None:
 
 
 async def test_idle_connection_ends_long_after_its_last_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert server.IDLE_SECONDS > 600  # of Google's load balancer, which keeps connections longest
-    monkeypatch.setattr(server, "IDLE_SECONDS", 0.5)
+    assert limits.IDLE_SECONDS > 600  # of Google's load balancer, which keeps connections longest
+    monkeypatch.setattr(limits, "IDLE_SECONDS", 0.5)
     async with serving(stall_seconds=raw.WAIT_SECONDS) as port, raw.Connection(port) as connection:
         await connection.send(GET)
         assert (await connection.answer()).status == 200

@@ -1,35 +1,34 @@
-"""A call to AWS ends when its caller's patience does, whatever it is waiting for; a body may take its time."""
+"""A call to AWS ends when the time of its policy does, whatever it waits for; a body may take longer."""
 
 import asyncio
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
 
-from cortex_async.aws.client import AwsSession
-from cortex_async.aws.s3 import S3
+from cortex_async.aws.client import AwsSession, Call, Service
+from cortex_async.backoff import PERSISTENT, SINGLE_TRY, RetryPolicy
 from cortex_async.config import AwsConfig
 from cortex_async.errors import AwsUnavailable
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-Serve = Callable[[Handler], Awaitable[S3]]
+Serve = Callable[[Handler, RetryPolicy], Awaitable[Service]]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
 LATE_SECONDS = 0.5
+GET = Call("GetObject", "GET", "/bucket/key", read_seconds=3600)  # only the policy ends it
 
 
 @pytest_asyncio.fixture
 async def serve(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serve]:
-    """Start a server that does as told with every connection, and give a bucket on it."""
+    """Start a server that does as told with every connection, and give the service on it."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     servers: list[asyncio.Server] = []
     writers: list[asyncio.StreamWriter] = []
     sessions: list[AwsSession] = []
 
-    async def start(handler: Handler) -> S3:
+    async def start(handler: Handler, policy: RetryPolicy) -> Service:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writers.append(writer)
             await reader.readuntil(b"\r\n\r\n")
@@ -37,9 +36,10 @@ async def serve(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serve]:
 
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
         servers.append(server)
-        session = AwsSession(AwsConfig("us-west-2", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        session = AwsSession(AwsConfig("us-west-2", url))
         sessions.append(session)
-        return S3(session, "bucket")
+        return Service(session, "s3", url, policy)
 
     yield start
     for session in sessions:
@@ -49,13 +49,6 @@ async def serve(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serve]:
     for server in servers:
         server.close()
         await server.wait_closed()
-
-
-@contextmanager
-def ends_within(seconds: float) -> Iterator[None]:
-    begun = time.monotonic()
-    yield
-    assert time.monotonic() - begun < seconds
 
 
 async def silent(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
@@ -76,18 +69,18 @@ def slow_body(seconds: float) -> Handler:
     return handler
 
 
-async def test_silent_server_is_given_up_when_patience_ends(serve: Serve) -> None:
-    s3 = await serve(silent)
-    async with asyncio.timeout(25):
-        with ends_within(20), pytest.raises(AwsUnavailable):
-            await s3.head("key", 0.2)
+async def test_silent_server_is_given_up_when_the_time_ends(serve: Serve) -> None:
+    service = await serve(silent, RetryPolicy(0.2))
+    async with asyncio.timeout(60):
+        with pytest.raises(AwsUnavailable):
+            await service.send(GET)
 
 
-async def test_body_of_an_opened_object_may_outlast_the_patience(serve: Serve) -> None:
-    for patience in (0.25, 1, 4, 14):  # a slow machine may need the longer ones for the head
-        s3 = await serve(slow_body(2 * patience))
+async def test_body_of_an_opened_object_may_outlast_the_time(serve: Serve) -> None:
+    for seconds in (0.25, 1, 4, 14):  # a slow machine may need the longer ones for the head
+        service = await serve(slow_body(2 * seconds), RetryPolicy(seconds))
         try:
-            response = await s3.open("key", patience)
+            response = await service.open(GET)
         except AwsUnavailable:
             continue
         async with response:
@@ -96,22 +89,19 @@ async def test_body_of_an_opened_object_may_outlast_the_patience(serve: Serve) -
     pytest.fail("never opened")
 
 
-@pytest.mark.parametrize("patience", [0, None])
-async def test_single_try_and_endless_patience_wait_for_a_late_answer(
-    serve: Serve, patience: float | None
-) -> None:
-    async with await (await serve(late)).open("key", patience) as response:
+@pytest.mark.parametrize("policy", [SINGLE_TRY, PERSISTENT])
+async def test_single_try_and_endless_patience_wait_for_a_late_answer(serve: Serve, policy: RetryPolicy) -> None:
+    async with await (await serve(late, policy)).open(GET) as response:
         assert await response.read() == b"abcdef"
 
 
-async def test_call_waits_for_keys_no_longer_than_its_patience(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_call_waits_for_keys_no_longer_than_its_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
-    monkeypatch.setattr("botocore.session.Session.get_credentials", lambda _: gate.wait(60))
-    s3 = await serve(silent)
+    monkeypatch.setattr("botocore.session.Session.get_credentials", lambda _: gate.wait())
+    service = await serve(silent, RetryPolicy(0.2))
     try:
-        with ends_within(20), pytest.raises(AwsUnavailable, match="credentials"):
-            await s3.head("key", 0.2)
+        async with asyncio.timeout(60):
+            with pytest.raises(AwsUnavailable, match="credentials"):
+                await service.send(GET)
     finally:
         gate.set()

@@ -6,24 +6,18 @@ import gzip
 import socket
 import threading
 from collections.abc import AsyncIterator
-from typing import cast
 
 import pytest
 
-from cortex_async.aws.s3 import ObjectTooLarge, UploadLost
-from cortex_async.aws.sqs import Received
-from cortex_async.config import parse
-from cortex_async.dispatcher import target as target_module
-from cortex_async.dispatcher.exchange import Exchange, Reply
-from cortex_async.dispatcher.hand import Hand
+from cortex_async.dispatcher.attempt import Verdict
+from cortex_async.dispatcher.container import Container
 from cortex_async.dispatcher.outcome import Action
-from cortex_async.dispatcher.probes import Readiness
-from cortex_async.dispatcher.target import InvalidResponse, Target
-from cortex_async.errors import ObjectExists
+from cortex_async.errors import ObjectExists, ObjectTooLarge, UploadLost
+from cortex_async.http.overrides import InvalidResponse, ReadingSocket
 from cortex_async.queue.message import Message
-from cortex_async.queue.queue import Queue
-from cortex_async.storage.store import Store
-from support.api_document import api_document
+from cortex_async.storage.protocol import Status
+from support.dispatching import attempts, in_flight, taken
+from support.memory import MemoryQueue, MemoryStore
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 REJECTED = b"HTTP/1.1 422 Unprocessable\r\nContent-Type: application/json\r\n"
@@ -31,24 +25,13 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 PIECE = b"x" * 65536
 
 
-class FakeStore:
-    def __init__(self, error: Exception | None = None) -> None:
-        self._error = error
-
-    async def put_large_result(self, request_id: str, pieces: AsyncIterator[bytes], *_: object) -> None:
-        async for _piece in pieces:
-            pass
-        if self._error:
-            raise self._error
-
-
 def message(payload: bytes | None, size: int) -> Message:
     return Message("id", (), "", payload, size)
 
 
 @contextlib.asynccontextmanager
-async def answering(*pieces: bytes, go_on: asyncio.Event | None = None) -> AsyncIterator[Target]:
-    """A container that sends the pieces, each after the first when `go_on` is set, and closes; give its target."""
+async def answering(*pieces: bytes, go_on: asyncio.Event | None = None) -> AsyncIterator[Container]:
+    """A container that sends the pieces, each after the first when `go_on` is set, and closes."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n{}")
@@ -60,21 +43,29 @@ async def answering(*pieces: bytes, go_on: asyncio.Event | None = None) -> Async
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        target = Target(server.sockets[0].getsockname()[1])
+        container = Container(server.sockets[0].getsockname()[1])
         try:
-            yield target
+            yield container
         finally:
-            await target.close()
+            await container.close()
 
 
-async def reply_to(*pieces: bytes, error: Exception | None = None) -> Reply:
-    """The reply of one attempt; `error` is what storing the result ends with."""
-    hand = Hand(cast(Queue, None), 60)
-    held = hand.take(message(b"{}", 2), Received("message", "receipt", "", 1))
-    assert held is not None
-    async with answering(*pieces) as target, asyncio.timeout(30):
-        store, readiness = cast(Store, FakeStore(error)), cast(Readiness, None)
-        return await Exchange(parse(api_document()), store, target, readiness, lambda _: None).run(held)
+async def attempt_on(*pieces: bytes, error: Exception | None = None) -> tuple[Verdict, bytes | None]:
+    """Make one attempt; return its verdict and the stored result. `error` is what storing it ends with."""
+
+    async def fail() -> None:
+        if error is not None:
+            raise error
+
+    store, requests = MemoryStore(before={"put_result": fail}), in_flight(MemoryQueue())
+    request = taken(requests, store, message(b"{}", 2))
+    async with answering(*pieces) as container, asyncio.timeout(60):
+        verdict = await attempts(store, container, requests).run(request)
+    if "id" not in store.results:
+        return verdict, None
+    metadata, body = store.results["id"]
+    assert (metadata.status, metadata.attempt) == (Status.COMPLETED, 1)
+    return verdict, body
 
 
 async def test_answer_given_before_the_payload_was_read_is_not_lost() -> None:
@@ -97,17 +88,17 @@ async def test_answer_given_before_the_payload_was_read_is_not_lost() -> None:
 
     serving = threading.Thread(target=serve)
     serving.start()
-    target = Target(listener.getsockname()[1])
-    async with target.post(message(None, 3 * len(PIECE)), payload()) as response:
+    container = Container(listener.getsockname()[1])
+    async with container.post(message(None, 3 * len(PIECE)), payload()) as response:
         assert (response.status, await response.read()) == (422, b"no")
-    await target.close()
+    await container.close()
     serving.join()
     listener.close()
 
 
 @pytest.mark.parametrize("method", ["send", "sendmsg"])  # asyncio's, until Python 3.11 and from 3.12 on
 def test_what_a_reset_connection_does_not_take_goes_nowhere(method: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, target_module._Socket() as sending:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ReadingSocket() as sending:
         sending.connect(listener.getsockname())
         peer = listener.accept()[0]
         sending.sendall(b"unread")
@@ -133,11 +124,12 @@ def test_what_a_reset_connection_does_not_take_goes_nowhere(method: str) -> None
 async def test_response_that_cannot_be_read_is_failed_and_not_retried(
     caplog: pytest.LogCaptureFixture, response: bytes, status: int | None, reason: str
 ) -> None:
-    reply = await reply_to(response)
-    assert (reply.decision.action, reply.decision.code) == (Action.FAIL, "invalid_response")
-    assert reply.status_code == status
-    assert reason in reply.decision.message
-    assert "secret" not in reply.decision.message
+    verdict, result = await attempt_on(response)
+    assert result is None
+    assert (verdict.decision.action, verdict.decision.code) == (Action.FAIL, "invalid_response")
+    assert verdict.status_code == status
+    assert reason in verdict.decision.message
+    assert "secret" not in verdict.decision.message
     (record,) = [record for record in caplog.records if record.name.startswith("cortex_async")]
     assert record.__dict__["id"] == "id"
     assert reason in record.__dict__["reason"]
@@ -146,22 +138,22 @@ async def test_response_that_cannot_be_read_is_failed_and_not_retried(
 async def test_chunk_that_cannot_be_read_ends_a_response_that_had_begun_well() -> None:
     go_on = asyncio.Event()
 
-    async def read(target: Target) -> None:
-        async with asyncio.timeout(30), target.post(message(b"{}", 2), b"{}") as response:
+    async def read(container: Container) -> None:
+        async with asyncio.timeout(60), container.post(message(b"{}", 2), b"{}") as response:
             assert await response.content.readany() == b"1"
             go_on.set()
             await response.content.readany()
 
-    async with answering(CHUNKED + b"1\r\n1\r\n", b"zz\r\n", go_on=go_on) as target:
+    async with answering(CHUNKED + b"1\r\n1\r\n", b"zz\r\n", go_on=go_on) as container:
         with pytest.raises(InvalidResponse, match="Invalid character in chunk size") as raised:
-            await read(target)
+            await read(container)
     assert raised.value.status == 200
 
 
 async def test_response_with_many_headers_is_a_result() -> None:
     headers = b"".join(b"X-%d: y\r\n" % number for number in range(1000))
-    reply = await reply_to(OK + headers + b"Content-Length: 2\r\n\r\n{}")
-    assert (reply.decision.action, reply.result) == (Action.COMPLETE, b"{}")
+    verdict, result = await attempt_on(OK + headers + b"Content-Length: 2\r\n\r\n{}")
+    assert (verdict.decision.action, result) == (Action.COMPLETE, b"{}")
 
 
 @pytest.mark.parametrize(
@@ -173,14 +165,15 @@ async def test_response_with_many_headers_is_a_result() -> None:
     ],
 )
 async def test_status_decides_though_the_body_is_cut_short_or_cannot_be_decoded(rest: bytes, excerpt: str) -> None:
-    reply = await reply_to(REJECTED + rest)
-    assert (reply.decision.code, reply.status_code) == ("rejected", 422)
-    assert reply.body in (excerpt, "")  # what had come when the connection broke
+    verdict, result = await attempt_on(REJECTED + rest)
+    assert result is None
+    assert (verdict.decision.code, verdict.status_code) == ("rejected", 422)
+    assert verdict.body in (excerpt, "")  # what had come when the connection broke
 
 
 async def test_response_that_is_cut_short_is_a_broken_connection() -> None:
-    reply = await reply_to(OK + b"Content-Length: 20\r\n\r\n{}")
-    assert reply.decision.action is Action.RETRY
+    verdict, result = await attempt_on(OK + b"Content-Length: 20\r\n\r\n{}")
+    assert (verdict.decision.action, result) == (Action.RETRY, None)
 
 
 @pytest.mark.parametrize(
@@ -192,5 +185,5 @@ async def test_response_that_is_cut_short_is_a_broken_connection() -> None:
     ],
 )
 async def test_result_that_s3_does_not_take_ends_the_attempt(error: Exception, action: Action, code: str) -> None:
-    reply = await reply_to(CHUNKED + b"1\r\n1\r\n0\r\n\r\n", error=error)
-    assert (reply.decision.action, reply.decision.code, reply.result) == (action, code, None)
+    verdict, result = await attempt_on(CHUNKED + b"1\r\n1\r\n0\r\n\r\n", error=error)
+    assert (verdict.decision.action, verdict.decision.code, result) == (action, code, None)

@@ -1,0 +1,188 @@
+"""A queue and a store in memory, behind the real ones' protocols; a test can hold up or fail each operation."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cortex_async.errors import ObjectExists, ObjectMissing
+from cortex_async.queue.protocol import Received
+from cortex_async.storage.protocol import ResultMetadata, Status
+
+Before = dict[str, Callable[[], Awaitable[None]]]
+"""What happens before an operation, by the name of its method; what it raises, the operation raises."""
+
+
+@dataclass
+class _Message:
+    body: str
+    id: str
+    receive_count: int = 0
+
+
+@dataclass
+class MemoryQueue:
+    """A queue without a visibility timeout: what was received stays hidden until it is released."""
+
+    before: Before = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    released: list[tuple[str, int]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    extended: list[str] = field(default_factory=list)
+    _visible: deque[_Message] = field(default_factory=deque)
+    _hidden: dict[str, _Message] = field(default_factory=dict)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, body: str, receive_count: int = 0) -> str:
+        """Put a message there that was received so often before; return its message id."""
+        message = _Message(body, f"message-{len(self._visible) + len(self._hidden) + 1}", receive_count)
+        self._show(message)
+        return message.id
+
+    async def send(self, request_id: str, body: str) -> None:
+        """See `Queue`."""
+        await self._begin("send")
+        self.sent.append((request_id, body))
+        self.put(body)
+
+    async def receive(self, count: int, wait_seconds: int) -> list[Received]:
+        """See `Queue`."""
+        await self._begin("receive")
+        if not self._visible:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(wait_seconds):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return []
+        return [self._hide(self._visible.popleft()) for _ in range(min(count, len(self._visible)))]
+
+    async def delete(self, receipt_handle: str) -> None:
+        """See `Queue`."""
+        await self._begin("delete")
+        self.deleted.append(receipt_handle)
+        self._hidden.pop(receipt_handle, None)
+
+    async def extend(self, receipt_handle: str) -> None:
+        """See `Queue`."""
+        await self._begin("extend")
+        self.extended.append(receipt_handle)
+
+    async def release(self, receipt_handle: str, delay_seconds: int) -> None:
+        """See `Queue`."""
+        await self._begin("release")
+        self.released.append((receipt_handle, delay_seconds))
+        message = self._hidden.pop(receipt_handle, None)
+        if message is not None:
+            asyncio.get_running_loop().call_later(delay_seconds, self._show, message)
+
+    def flush(self) -> None:
+        """Nothing waits for others here."""
+
+    async def _begin(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.before:
+            await self.before[name]()
+
+    def _show(self, message: _Message) -> None:
+        self._visible.append(message)
+        self._arrived.set()
+
+    def _hide(self, message: _Message) -> Received:
+        message.receive_count += 1
+        handle = f"{message.id}/{message.receive_count}"
+        self._hidden[handle] = message
+        return Received(message.id, handle, message.body, message.receive_count)
+
+
+@dataclass
+class MemoryStore:
+    """The objects of one API; `marks` are the attempts that in_progress objects were written for, in turn."""
+
+    before: Before = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    payloads: dict[str, bytes] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+    marks: list[int] = field(default_factory=list)
+    results: dict[str, tuple[ResultMetadata, bytes]] = field(default_factory=dict)
+
+    async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
+        """See `Store`."""
+        await self._begin("put_payload")
+        self.payloads[request_id] = b"".join([piece async for piece in pieces])
+        return len(self.payloads[request_id])
+
+    async def payload(self, request_id: str, size: int) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        await self._begin("payload")
+        if request_id not in self.payloads:
+            raise ObjectMissing("GetObject", 404, "NoSuchKey", "it is not there")
+        payload = self.payloads[request_id]
+        for start in range(0, len(payload), 65_536):
+            yield payload[start : start + 65_536]
+
+    async def delete_payload(self, request_id: str) -> None:
+        """See `Store`."""
+        await self._begin("delete_payload")
+        self.payloads.pop(request_id, None)
+
+    async def mark_in_progress(self, request_id: str, attempt: int) -> None:
+        """See `Store`."""
+        await self._begin("mark_in_progress")
+        self.attempts[request_id] = attempt
+        self.marks.append(attempt)
+
+    async def attempts_begun(self, request_id: str) -> int:
+        """See `Store`."""
+        await self._begin("attempts_begun")
+        return self.attempts.get(request_id, 0)
+
+    async def is_in_progress(self, request_id: str) -> bool:
+        """See `Store`."""
+        await self._begin("is_in_progress")
+        return request_id in self.attempts
+
+    async def put_result(
+        self,
+        request_id: str,
+        body: bytes | AsyncIterator[bytes],
+        status: Status,
+        attempt: int,
+        *,
+        dead_letter: bool = False,
+    ) -> None:
+        """See `Store`; fails only after the last piece, as the completion of an upload does."""
+        whole = body if isinstance(body, bytes) else b"".join([piece async for piece in body])
+        await self._begin("put_result")
+        if request_id in self.results:
+            raise ObjectExists("PutObject", 412, "PreconditionFailed", "it is there")
+        self.results[request_id] = (ResultMetadata(status, attempt, datetime.now(UTC), dead_letter), whole)
+
+    async def has_result(self, request_id: str) -> bool:
+        """See `Store`."""
+        await self._begin("has_result")
+        return request_id in self.results
+
+    async def is_dead_letter(self, request_id: str) -> bool:
+        """See `Store`."""
+        await self._begin("is_dead_letter")
+        return request_id in self.results and self.results[request_id][0].dead_letter
+
+    async def open_result(self, request_id: str) -> tuple[ResultMetadata, int, AsyncIterator[bytes]] | None:
+        """See `Store`."""
+        await self._begin("open_result")
+        if request_id not in self.results:
+            return None
+        metadata, body = self.results[request_id]
+        return metadata, len(body), _whole(body)
+
+    async def _begin(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.before:
+            await self.before[name]()
+
+
+async def _whole(body: bytes) -> AsyncIterator[bytes]:
+    yield body
