@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from cortex_async import limits
 from cortex_async.aws.s3 import S3
 from cortex_async.backoff import PATIENT, PERSISTENT, RetryPolicy
 from cortex_async.config import parse
@@ -36,19 +38,28 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class RecordingBucket:
-    """Answers as S3 does, and keeps what it was sent, call by call."""
+    """Answers as S3 does, and keeps the objects that are complete: one of parts in the order of its completion."""
 
     def __init__(self) -> None:
-        self.sent: list[bytes] = []
+        self.parts: dict[str, bytes] = {}  # by ETag
+        self.objects: list[bytes] = []
         self.calls: list[str] = []
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         if request.method == "PUT":
-            self.calls.append("add" if "partNumber" in request.query else "put")
-            self.sent.append(body)
-            return web.Response(headers={"ETag": f'"{len(self.sent)}"'})
+            is_part = "partNumber" in request.query
+            self.calls.append("add" if is_part else "put")
+            if not is_part:
+                self.objects.append(body)
+            etag = f"{request.query.get('partNumber')}-{len(self.parts)}"
+            self.parts[etag] = body
+            return web.Response(headers={"ETag": etag})
         self.calls.append("begin" if "uploads" in request.query else "complete")
+        if self.calls[-1] == "complete":
+            listed = re.findall("<PartNumber>([0-9]+)</PartNumber><ETag>(([0-9]+)-[0-9]+)</ETag>", body.decode())
+            assert [number for number, _, _ in listed] == [number for _, _, number in listed]
+            self.objects.append(b"".join(self.parts[etag] for _, etag, _ in listed))
         return web.Response(text="<R><UploadId>upload</UploadId></R>", content_type="application/xml")
 
 
@@ -79,7 +90,27 @@ async def test_object_is_sent_whole_in_as_few_parts_as_may_be(
     async with asyncio.timeout(60), bucket(received.answer) as s3:
         store = S3Store(s3, "prefix", "api", PERSISTENT)
         stored = await store.put_payload(ID, in_pieces(data, piece), size if is_announced else None)
-    assert (stored, received.calls, b"".join(received.sent) == data) == (size, calls, True)
+    assert (stored, received.calls, received.objects == [data]) == (size, calls, True)
+
+
+async def test_memory_of_parts_is_given_back_though_the_payload_fails_before_they_are_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A piece that is there already is taken without waiting, so that the part before it has not begun to go."""
+    budget = MemoryBudget()
+    monkeypatch.setattr(s3_store, "MemoryBudget", lambda: budget)
+
+    async def failing() -> AsyncIterator[bytes]:
+        yield bytes(S3_PART_BYTES)
+        yield bytes(S3_PART_BYTES)
+        yield b"x"
+        raise ValueError("cut")
+
+    async with asyncio.timeout(60), bucket(RecordingBucket().answer) as s3:
+        with pytest.raises(ValueError, match="cut"):
+            await S3Store(s3, "prefix", "api", PERSISTENT).put_payload(ID, failing(), None)
+    async with asyncio.timeout(1):
+        await budget.take(limits.UPLOAD_MEMORY_BYTES, may_exceed=False)
 
 
 @pytest.mark.parametrize("policy", [PERSISTENT, PATIENT], ids=["results", "payloads"])
@@ -94,7 +125,7 @@ async def test_many_uploads_at_once_all_end_though_there_is_memory_for_two(
         uploads = [store.put_payload(ID, in_pieces(data, 200_000), None) for _ in range(10)]
         assert await asyncio.gather(*uploads) == [len(data)] * 10
     assert received.calls.count("complete") == 10
-    assert sum(map(len, received.sent)) == 10 * len(data)
+    assert received.objects == [data] * 10
 
 
 class BreakingResponse:

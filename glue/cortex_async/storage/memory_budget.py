@@ -111,6 +111,10 @@ class Part:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the memory back."""
         self._budget.give_back(self._taken)
         self._taken = 0
 

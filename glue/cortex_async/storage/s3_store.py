@@ -148,7 +148,7 @@ class S3Store:
                         await self._s3.put(key, part.body, headers(), once=once)
                         return
                     upload = upload or await self._s3.begin_upload(key, headers())
-                    sending.add(asyncio.create_task(_send(upload, part.handed_over())))
+                    sending.add(_send(upload, part.handed_over()))
                 sending = await _ended(sending, 0 if is_complete else limits.PARTS_AT_ONCE - 1)
             assert upload is not None
             await upload.complete(once=once)
@@ -185,9 +185,11 @@ class S3Store:
             await backoff.pause(broken)
 
 
-async def _send(upload: Upload, part: Part) -> None:
-    with part:
-        await upload.add(part.body)
+def _send(upload: Upload, part: Part) -> asyncio.Task[None]:
+    """Send a part, which gives its memory back at the end, even when that comes before the task has begun."""
+    task = asyncio.create_task(upload.add(part.body))
+    task.add_done_callback(lambda _: part.close())
+    return task
 
 
 async def _ended(sending: set[asyncio.Task[None]], most: int) -> set[asyncio.Task[None]]:
