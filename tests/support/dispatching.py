@@ -10,6 +10,7 @@ from cortex_async.config import ApiConfig, parse
 from cortex_async.dispatcher.attempt import AttemptRunner
 from cortex_async.dispatcher.container import Container
 from cortex_async.dispatcher.in_flight import InFlight, Request
+from cortex_async.dispatcher.pace import Pace
 from cortex_async.dispatcher.processor import Processor
 from cortex_async.dispatcher.progress_marker import ProgressMarker
 from cortex_async.dispatcher.readiness import Readiness
@@ -33,12 +34,16 @@ def message(payload: bytes | None = b"", size: int | None = None) -> Message:
 
 def in_flight(queue: Queue, visibility_seconds: int = 60) -> InFlight:
     """No request yet, and 40 slots."""
-    return InFlight(queue, visibility_seconds, SLOTS)
+    return InFlight(queue, visibility_seconds, SLOTS, _pace())
 
 
 def receiver(queue: Queue, requests: InFlight, readiness: Readiness) -> Receiver:
     """With long polls of 20 s."""
-    return Receiver(queue, requests, readiness, RECEIVE_SECONDS)
+    return Receiver(queue, requests, readiness, _pace())
+
+
+def _pace() -> Pace:
+    return Pace(SLOTS, RECEIVE_SECONDS)
 
 
 def taken(requests: InFlight, store: Store, of: Message | None = None, receive_count: int = 1) -> Request:

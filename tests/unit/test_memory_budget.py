@@ -178,7 +178,7 @@ async def test_slow_part_makes_room_for_one_that_waits(held: int, most_of_quick:
         yield b"x"
 
     async def fill(source: AsyncIterator[bytes], most: int) -> bytes:
-        async with Part(budget, most, may_exceed=False) as part:
+        with Part(budget, most, may_exceed=False) as part:
             await part.fill(Source(source))
             return bytes(part.body)
 
@@ -210,7 +210,7 @@ async def test_part_gives_back_all_that_it_took_however_it_ends(end: str) -> Non
         yield bytes(2 * S3_PART_BYTES)
 
     async def upload() -> None:
-        async with Part(budget, S3_PART_BYTES, may_exceed=False) as part:
+        with Part(budget, S3_PART_BYTES, may_exceed=False) as part:
             await part.fill(Source(source()))
 
     task = asyncio.create_task(upload())
@@ -246,7 +246,7 @@ async def test_source_is_cut_into_full_parts_and_no_empty_one(
     is_complete = False
     while not is_complete:
         most = min(size - source.given, S3_PART_BYTES) if is_known else S3_PART_BYTES
-        async with Part(budget, most, may_exceed=False) as part:
+        with Part(budget, most, may_exceed=False) as part:
             is_complete = await part.fill(source)
             found.append(bytes(part.body))
     assert list(map(len, found)) == parts

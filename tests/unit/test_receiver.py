@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from cortex_async import limits
 from cortex_async.dispatcher.receiver import Receiver
 from cortex_async.errors import AwsUnavailable
 from support.dispatching import Switch, in_flight, receiver
@@ -29,14 +30,16 @@ def listening(queue: MemoryQueue, readiness: Switch) -> Listener:
 
 
 @on_virtual_clock
-async def test_a_defect_neither_ends_the_receiving_nor_makes_it_spin() -> None:
+async def test_a_defect_neither_ends_the_receiving_nor_makes_it_spin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _, longest: longest)
+
     async def broken() -> None:
         raise RuntimeError("a defect")
 
     queue = MemoryQueue(before={"receive": broken})
     listener = listening(queue, Switch())
     await asyncio.sleep(600)
-    assert 1 < len(queue.calls) < 300  # every 10 s on average, once the pauses have grown
+    assert 1 < len(queue.calls) < 20 + 600 / limits.RECEIVE_PAUSE_SECONDS  # the first pauses are shorter
     assert not listener.task.done()
     del queue.before["receive"]
     queue.put("after")
