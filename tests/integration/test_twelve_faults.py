@@ -115,8 +115,11 @@ def test_fault_08_the_queue_is_of_the_kind_that_is_capped_at_300_requests_a_seco
     stack.provision()
     sqs = stack.emulator.client("sqs")
     url = sqs.get_queue_url(QueueName=stack.document["queue"]["name"])["QueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    assert attributes.get("FifoQueue", "false") == "false"
+    capped = sqs.create_queue(QueueName=f"{stack.name}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    with pytest.raises(sqs.exceptions.ClientError, match="MessageGroupId"):  # such a queue wants a message group
+        sqs.send_message(QueueUrl=capped, MessageBody="x")
+    sqs.send_message(QueueUrl=url, MessageBody="x", DelaySeconds=900)
+    assert "FifoQueue" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
 
 
 async def test_fault_09_results_that_are_no_objects_break_and_large_integers_lose_digits(api: Client) -> None:
