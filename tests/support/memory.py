@@ -50,13 +50,13 @@ class MemoryQueue:
     async def receive(self, count: int, wait_seconds: int) -> list[Received]:
         """See `Queue`."""
         await self._begin("receive")
-        if not self._visible:
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(wait_seconds):
+        try:
+            async with asyncio.timeout(wait_seconds):
+                while not self._visible:
+                    self._arrived.clear()
                     await self._arrived.wait()
-            except TimeoutError:
-                return []
+        except TimeoutError:
+            return []
         return [self._hide(self._visible.popleft()) for _ in range(min(count, len(self._visible)))]
 
     async def delete(self, receipt_handle: str) -> None:

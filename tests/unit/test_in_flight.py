@@ -57,3 +57,20 @@ async def test_a_duplicate_delivery_is_extended_and_deleted_with_the_first() -> 
     beating.cancel()
     await requests.delete(request)
     assert sorted(queue.extended) == sorted(queue.deleted) == ["receipt-2", "receipt-3"]
+
+
+@on_virtual_clock
+async def test_a_request_is_extended_in_time_and_a_short_one_not_at_all() -> None:
+    queue = MemoryQueue()
+    requests = in_flight(queue, visibility_seconds=60)
+    beating = asyncio.create_task(requests.heartbeat())
+    await asyncio.sleep(5)
+    short = taken(requests, MemoryStore())
+    await asyncio.sleep(19)
+    requests.remove(short)
+    taken(requests, MemoryStore())
+    await asyncio.sleep(19)
+    assert queue.extended == []
+    await asyncio.sleep(21)  # 40 of the 60 seconds
+    assert queue.extended == ["receipt"]
+    beating.cancel()
