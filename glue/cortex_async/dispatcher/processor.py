@@ -7,6 +7,7 @@ from cortex_async import limits
 from cortex_async.dispatcher import outcome
 from cortex_async.dispatcher.attempt import AttemptRunner, Verdict
 from cortex_async.dispatcher.in_flight import InFlight, Request
+from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.outcome import Action, Failure
 from cortex_async.dispatcher.results import store_result
 from cortex_async.errors import AwsRefused
@@ -19,11 +20,19 @@ log = logging.getLogger(__name__)
 class Processor:
     """Processes requests in flight, any number at once; store and dead-letter queue are persistent."""
 
-    def __init__(self, store: Store, in_flight: InFlight, dead_letters: Queue, attempts: AttemptRunner) -> None:
+    def __init__(
+        self,
+        store: Store,
+        in_flight: InFlight,
+        dead_letters: Queue,
+        attempts: AttemptRunner,
+        metrics: DispatcherMetrics,
+    ) -> None:
         self._store = store
         self._in_flight = in_flight
         self._dead_letters = dead_letters
         self._attempts = attempts
+        self._metrics = metrics
 
     async def process(self, request: Request) -> None:
         """Bring one request to its end, or give it back for a retry; when cancelled it stays in flight."""
@@ -38,6 +47,7 @@ class Processor:
         end = await self._finish(request, verdict) if verdict else await self._clean_up_after_another(request)
         request.marker.close()
         self._in_flight.remove(request)
+        self._metrics.ended(request, verdict.decision if verdict else None)
         seconds = round(time.monotonic() - request.received_at, 3)
         log.info("request ended", extra={**facts, "end": end, "seconds": seconds})
 
@@ -72,6 +82,7 @@ class Processor:
         refusal = outcome.on_receive(self._attempts.attempts(request), request.receive_count)
         if refusal is not None:
             return Verdict(refusal)
+        self._metrics.attempt_begins()
         if request.receive_count > 1:
             await request.marker.ensure(request.attempt)
             return await self._attempts.run(request)

@@ -4,13 +4,16 @@ from aiohttp import web
 
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsUnavailable
-from cortex_async.gateway.errors import Rejected, as_json
+from cortex_async.gateway.errors import Handler, Rejected, as_json
+from cortex_async.gateway.metrics import GatewayMetrics
 from cortex_async.gateway.result import Results
 from cortex_async.gateway.submit import Submission
 from cortex_async.http.connection import error_document
 from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.protocol import Store
+
+_PROBES = frozenset({"/healthz", "/readyz"})
 
 
 class Gateway:
@@ -19,22 +22,35 @@ class Gateway:
     A client that sends no byte of a body for `stall_seconds` is let go.
     """
 
-    def __init__(self, config: ApiConfig, store: Store, stall_seconds: float) -> None:
+    def __init__(self, config: ApiConfig, store: Store, stall_seconds: float, metrics: GatewayMetrics) -> None:
         ids = RequestIds(config.cluster_name, config.name)
         self._endpoint = config.gateway.endpoint
         self._submission = Submission(config, ids, store, stall_seconds)
         self._results = Results(config, ids, store)
+        self._metrics = metrics
         self.queue: Queue | None = None
         self.stopping = False
 
     def application(self) -> web.Application:
         """Return the application to serve."""
-        app = web.Application(middlewares=[as_json])
+        app = web.Application(middlewares=[self._counted, as_json])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
         return app
+
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count the answer; the kubelet's calls are none of a client."""
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            self._metrics.answered(request.method, error.status)
+            raise
+        if request.path not in _PROBES:
+            self._metrics.answered(request.method, response.status)
+        return response
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"healthy": True})
@@ -61,7 +77,9 @@ class Gateway:
     async def _submit(self, request: web.Request) -> web.Response:
         if self.queue is None:
             raise AwsUnavailable("GetQueueUrl", "the queue has not been found yet")
-        return web.json_response({"id": await self._submission.accept(request, self.queue)})
+        request_id = await self._submission.accept(request, self.queue)
+        self._metrics.submitted()
+        return web.json_response({"id": request_id})
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         return await self._results.answer(request, request.match_info["id"])
