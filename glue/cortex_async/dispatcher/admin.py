@@ -12,8 +12,8 @@ from cortex_async.dispatcher.readiness import Readiness
 class Admin:
     """Serves `/healthz`, `/readyz`, `/drain` and `/metrics`."""
 
-    def __init__(self, readiness: Readiness, registry: CollectorRegistry) -> None:
-        self._registry = registry
+    def __init__(self, readiness: Readiness, registry: CollectorRegistry | None = None) -> None:
+        self._registry = registry or metrics.new_registry()
         self._readiness = readiness
         self.connected = False
         self.draining = asyncio.Event()

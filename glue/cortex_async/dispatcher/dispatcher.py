@@ -15,6 +15,7 @@ from cortex_async.dispatcher.processor import Processor
 from cortex_async.dispatcher.progress_marker import ProgressMarker
 from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.dispatcher.receiver import Receiver
+from cortex_async.metrics import new_registry
 from cortex_async.queue.message import Message, NotOurs, decode
 from cortex_async.queue.protocol import Queue, Received
 from cortex_async.request_id import RequestIds
@@ -39,21 +40,21 @@ class Dispatcher:
         store: Store,
         container: Container,
         readiness: Readiness,
-        metrics: DispatcherMetrics,
+        metrics: DispatcherMetrics | None = None,
     ) -> None:
         self._ids = RequestIds(config.cluster_name, config.name)
         self._store = store
         self._readiness = readiness
+        self._metrics = metrics or DispatcherMetrics(new_registry(), config.name)
         visibility_seconds = config.queue.visibility_timeout_seconds
         slots = config.pod.max_concurrency
         pace = Pace(slots, _long_poll_seconds(config.pod.termination_grace_period_seconds))
         self._queue = queue
         self._in_flight = InFlight(queue, visibility_seconds, slots, pace)
-        self._receiver = Receiver(queue, self._in_flight, readiness, pace, metrics)
+        self._receiver = Receiver(queue, self._in_flight, readiness, pace)
         attempts = AttemptRunner(config, store, container, readiness, self._in_flight)
-        self._processor = Processor(store, self._in_flight, dead_letters, attempts, metrics)
-        self._metrics = metrics
-        metrics.watch(self._in_flight, readiness, slots)
+        self._processor = Processor(store, self._in_flight, dead_letters, attempts, self._metrics)
+        self._metrics.watch(self._in_flight, readiness, slots)
         self._tasks: dict[asyncio.Task[None], Request] = {}
         self._is_draining = False
 

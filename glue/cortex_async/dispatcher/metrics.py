@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Histogram
 
+from cortex_async import limits
 from cortex_async.dispatcher.in_flight import InFlight, Request
 from cortex_async.dispatcher.outcome import Action, Decision
 from cortex_async.dispatcher.readiness import Readiness
@@ -27,7 +28,7 @@ class DispatcherMetrics:
         self._answers: Counter[str] = Counter()
         self._ends: Counter[tuple[str, str]] = Counter()
         self._attempts = self._retries = self._dead_letters = self._given_back = 0
-        self._last_wait_seconds = 0.0
+        self._last_wait_seconds = self._received_at = 0.0
         self._draining = False
         self._latency = Histogram(
             "cortex_async_latency",
@@ -47,12 +48,9 @@ class DispatcherMetrics:
 
     def received(self, issued_at: float) -> None:
         """Count a request that was received for the first time, by when it was submitted (epoch seconds)."""
-        self._last_wait_seconds = max(0.0, time.time() - issued_at)
+        self._received_at = time.time()
+        self._last_wait_seconds = max(0.0, self._received_at - issued_at)
         self._wait.observe(self._last_wait_seconds)
-
-    def received_nothing(self) -> None:
-        """Say that a receive came back empty: nothing waits."""
-        self._last_wait_seconds = 0.0
 
     def attempt_begins(self) -> None:
         """Count an attempt."""
@@ -84,6 +82,10 @@ class DispatcherMetrics:
     def drains(self) -> None:
         """Say that the shutdown has begun."""
         self._draining = True
+
+    def _oldest_age_seconds(self) -> float:
+        is_recent = time.time() - self._received_at < limits.SQS_LONG_POLL_SECONDS * 3
+        return self._last_wait_seconds if is_recent else 0.0
 
     def watch(self, in_flight: InFlight, readiness: Readiness, slots: int) -> None:
         """Add what is read when it is asked for."""
@@ -118,8 +120,8 @@ class DispatcherMetrics:
                 reading(
                     "gauge",
                     "oldest_age_seconds",
-                    "Age of the request received last, when it came; 0 when nothing waited.",
-                    lambda: self._last_wait_seconds,
+                    "Age of the request received last, when it came; 0 when none came for a minute.",
+                    self._oldest_age_seconds,
                 ),
                 reading("counter", "attempts", "Attempts that began.", lambda: self._attempts),
                 reading("counter", "retries", "Attempts that are followed by another.", lambda: self._retries),

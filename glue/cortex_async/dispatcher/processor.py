@@ -11,6 +11,7 @@ from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.outcome import Action, Failure
 from cortex_async.dispatcher.results import store_result
 from cortex_async.errors import AwsRefused
+from cortex_async.metrics import new_registry
 from cortex_async.queue.protocol import Queue
 from cortex_async.storage.protocol import Status, Store
 
@@ -26,13 +27,13 @@ class Processor:
         in_flight: InFlight,
         dead_letters: Queue,
         attempts: AttemptRunner,
-        metrics: DispatcherMetrics,
+        metrics: DispatcherMetrics | None = None,
     ) -> None:
         self._store = store
         self._in_flight = in_flight
         self._dead_letters = dead_letters
         self._attempts = attempts
-        self._metrics = metrics
+        self._metrics = metrics or DispatcherMetrics(new_registry(), "")
 
     async def process(self, request: Request) -> None:
         """Bring one request to its end, or give it back for a retry; when cancelled it stays in flight."""
@@ -44,10 +45,10 @@ class Processor:
         log.info("request taken", extra=facts)
         verdict = await self._attempt(request) if may_begin else None
         self._in_flight.free_slot(request)
+        self._metrics.ended(request, verdict.decision if verdict else None)
         end = await self._finish(request, verdict) if verdict else await self._clean_up_after_another(request)
         request.marker.close()
         self._in_flight.remove(request)
-        self._metrics.ended(request, verdict.decision if verdict else None)
         seconds = round(time.monotonic() - request.received_at, 3)
         log.info("request ended", extra={**facts, "end": end, "seconds": seconds})
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from cortex_async import limits
 from cortex_async.backoff import delay_seconds
 from cortex_async.dispatcher.in_flight import InFlight
-from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.pace import Pace
 from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.errors import AwsError
@@ -19,14 +18,11 @@ log = logging.getLogger(__name__)
 class Receiver:
     """Keeps receives open, and yields what they bring."""
 
-    def __init__(
-        self, queue: Queue, in_flight: InFlight, readiness: Readiness, pace: Pace, metrics: DispatcherMetrics
-    ) -> None:
+    def __init__(self, queue: Queue, in_flight: InFlight, readiness: Readiness, pace: Pace) -> None:
         self._queue = queue
         self._in_flight = in_flight
         self._readiness = readiness
         self._pace = pace
-        self._metrics = metrics
         self._open: dict[asyncio.Task[list[Received]], tuple[int, float]] = {}  # asked for, and when
         self._failures = 0
         self._paused_until = 0.0  # by the loop's clock
@@ -84,8 +80,6 @@ class Receiver:
             return []
         self._failures = 0
         self._pace.received(asked, len(messages), asyncio.get_running_loop().time() - began)
-        if not messages:
-            self._metrics.received_nothing()
         return messages
 
     def _pause(self, seconds: float) -> None:

@@ -7,8 +7,10 @@ from cortex_async.errors import AwsUnavailable
 from cortex_async.gateway.errors import Handler, Rejected, as_json
 from cortex_async.gateway.metrics import GatewayMetrics
 from cortex_async.gateway.result import Results
+from cortex_async.gateway.scaling import Sampler
 from cortex_async.gateway.submit import Submission
 from cortex_async.http.connection import error_document
+from cortex_async.metrics import new_registry
 from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.protocol import Store
@@ -22,12 +24,14 @@ class Gateway:
     A client that sends no byte of a body for `stall_seconds` is let go.
     """
 
-    def __init__(self, config: ApiConfig, store: Store, stall_seconds: float, metrics: GatewayMetrics) -> None:
+    def __init__(
+        self, config: ApiConfig, store: Store, stall_seconds: float, metrics: GatewayMetrics | None = None
+    ) -> None:
         ids = RequestIds(config.cluster_name, config.name)
         self._endpoint = config.gateway.endpoint
         self._submission = Submission(config, ids, store, stall_seconds)
         self._results = Results(config, ids, store)
-        self._metrics = metrics
+        self._metrics = metrics or GatewayMetrics(new_registry(), config.name, Sampler(60, 1))
         self.queue: Queue | None = None
         self.stopping = False
 
