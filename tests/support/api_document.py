@@ -35,7 +35,7 @@ _DOCUMENT: dict[str, Any] = {
     ],
     "gateway": {
         "port": 8888,
-        "adminPort": 15000,
+        "adminPort": 15001,
         "endpoint": "/hello",
         "maxPayloadMiB": 64,
         "sensitiveHeaders": "drop",

@@ -94,14 +94,6 @@ volumeMounts:
 {{- kindIs "string" . | ternary (quote .) (toJson .) -}}
 {{- end }}
 
-{{- /* Replicas to begin with. Nothing scales the API yet, so zero is only for who asks for it by init_replicas.
-Input: the root context. */}}
-{{- define "cortex-async.replicas" -}}
-{{- with .Values.autoscaling -}}
-{{- kindIs "invalid" .init_replicas | ternary (max 1 .min_replicas) .init_replicas | int -}}
-{{- end -}}
-{{- end }}
-
 {{- /* Whether a container asks for Inferentia: "true" or nothing. Input: the root context. */}}
 {{- define "cortex-async.uses-inf" -}}
 {{- range .Values.pod.containers }}{{ if (.compute).inf }}true{{ end }}{{ end -}}

@@ -4,6 +4,8 @@
 ports:
   - name: http
     containerPort: 8888
+  - name: admin
+    containerPort: 15001
 readinessProbe:
   httpGet:
     port: http

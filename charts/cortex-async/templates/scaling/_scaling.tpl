@@ -1,0 +1,67 @@
+{{- /* Whether KEDA scales the API: "true" or nothing. Input: the root context. */}}
+{{- define "cortex-async.keda" -}}
+{{- $engine := .Values.autoscaling.engine -}}
+{{- $there := .Capabilities.APIVersions.Has "keda.sh/v1alpha1/ScaledObject" -}}
+{{- if or (eq $engine "keda") (and (eq $engine "auto") $there) }}true{{ end -}}
+{{- end }}
+
+{{- /* Requests in flight for which there is to be one replica, as JSON. Input: the root context. */}}
+{{- define "cortex-async.target-in-flight" -}}
+{{- .Values.autoscaling.target_in_flight | default .Values.pod.max_concurrency | float64 | toJson -}}
+{{- end }}
+
+{{- /* Replicas that a new API is given beyond the one that a Deployment begins with, or nothing: the HPA raises it to
+min_replicas by itself. Input: the root context. */}}
+{{- define "cortex-async.initial-replicas" -}}
+{{- $scaling := .Values.autoscaling -}}
+{{- $first := int (max 1 $scaling.min_replicas) -}}
+{{- if include "cortex-async.keda" . }}{{ $first = 1 }}{{ end -}}
+{{- if not (kindIs "invalid" $scaling.init_replicas) }}{{ $first = int $scaling.init_replicas }}{{ end -}}
+{{- if ne $first 1 }}{{ $first }}{{- end -}}
+{{- end }}
+
+{{- /* How the HPA moves in one direction. Input: dict of stabilization (a duration), percent (an int), tolerance,
+root. */}}
+{{- define "cortex-async.hpa-rules" -}}
+{{- /* the HPA takes an hour at the most */}}
+stabilizationWindowSeconds: {{ include "cortex-async.seconds" .stabilization | int | min 3600 }}
+selectPolicy: Max
+policies:
+  {{- /* shorter than the HPA's 15 s, so that each of its rounds may take a step */}}
+  {{- if gt (int .percent) 0 }}
+  - type: Percent
+    value: {{ .percent }}
+    periodSeconds: 10
+  {{- end }}
+  - type: Pods
+    value: 1
+    periodSeconds: 10
+{{- if semverCompare ">=1.35-0" .root.Capabilities.KubeVersion.Version }}
+tolerance: {{ .tolerance | toString | quote }}
+{{- end }}
+{{- end }}
+
+{{- /* What KEDA reads. Input: the root context. */}}
+{{- define "cortex-async.trigger" -}}
+{{- $target := include "cortex-async.target-in-flight" . -}}
+{{- if eq .Values.autoscaling.trigger "sqs" -}}
+type: aws-sqs-queue
+metadata:
+  queueURL: {{ .Values.queue.url | default (printf "%s-%s" .Values.clusterName (include "cortex-async.name" .)) | quote }}
+  queueLength: {{ $target | quote }}
+  awsRegion: {{ include "cortex-async.region" . | quote }}
+  scaleOnInFlight: "true"
+  {{- with (include "cortex-async.endpoint-url" . | fromJson).url }}
+  awsEndpoint: {{ . | quote }}
+  {{- end }}
+authenticationRef:
+  name: api-{{ include "cortex-async.name" . }}
+{{- else -}}
+type: metrics-api
+metadata:
+  url: http://api-{{ include "cortex-async.name" . }}-gateway-admin.{{ .Release.Namespace }}.svc:15001/scaling
+  valueLocation: in_flight
+  targetValue: {{ $target | quote }}
+  activationTargetValue: "0"
+{{- end }}
+{{- end }}
