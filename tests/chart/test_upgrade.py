@@ -21,7 +21,7 @@ CHANGES: list[tuple[str, Any, set[str], set[str]]] = [
     # path, value, pods that restart, other objects that change
     ("storage.retentionDays", 3, BOTH, CONFIG),
     ("queue.maxAttempts", 4, BOTH, CONFIG),
-    ("pod.max_concurrency", 4, API, CONFIG),
+    ("pod.max_concurrency", 4, BOTH, CONFIG),
     ("pod.request_timeout", "30s", API, CONFIG),
     ("gateway.maxPayloadMiB", 64, GATEWAY, CONFIG),
     ("networking.endpoint", "other", GATEWAY, {*CONFIG, "Pod/api-hello-test"}),
