@@ -39,7 +39,8 @@ def test_no_installation_and_no_upgrade_sets_the_number_of_replicas(
     helm: Helm, engine: str, upgrade: bool
 ) -> None:
     options = ("--is-upgrade",) if upgrade else ()
-    for autoscaling in ({}, {"min_replicas": 3}, {"init_replicas": 5}, {"min_replicas": 0}):
+    choices: list[dict[str, Any]] = [{}, {"min_replicas": 3}, {"init_replicas": 5}, {"min_replicas": 0}]
+    for autoscaling in choices:
         objects = render(helm, options=options, engine=engine, **autoscaling)
         assert "replicas" not in find(objects, "Deployment", "api-hello")["spec"]
 

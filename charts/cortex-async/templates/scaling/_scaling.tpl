@@ -23,19 +23,21 @@ min_replicas by itself. Input: the root context. */}}
 {{- /* How the HPA moves in one direction. Input: dict of stabilization (a duration), percent (an int), tolerance,
 root. */}}
 {{- define "cortex-async.hpa-rules" -}}
-{{- /* the HPA takes an hour at the most */}}
-stabilizationWindowSeconds: {{ include "cortex-async.seconds" .stabilization | int | min 3600 }}
+{{- $seconds := include "cortex-async.seconds" .stabilization | int -}}
+{{- /* One step in each stabilization period and 10 s, as in the original, whose steps had to hold for that long. The HPA
+takes periods of half an hour at the most, and windows of an hour. */ -}}
+{{- $period := add $seconds 10 | min 1800 -}}
+stabilizationWindowSeconds: {{ min 3600 $seconds }}
 selectPolicy: Max
 policies:
-  {{- /* shorter than the HPA's 15 s, so that each of its rounds may take a step */}}
   {{- if gt (int .percent) 0 }}
   - type: Percent
     value: {{ .percent }}
-    periodSeconds: 10
+    periodSeconds: {{ $period }}
   {{- end }}
   - type: Pods
     value: 1
-    periodSeconds: 10
+    periodSeconds: {{ $period }}
 {{- if semverCompare ">=1.35-0" .root.Capabilities.KubeVersion.Version }}
 tolerance: {{ .tolerance | toString | quote }}
 {{- end }}
