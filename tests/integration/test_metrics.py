@@ -33,9 +33,11 @@ async def scrape(http: aiohttp.ClientSession, port: int) -> Scraped:
 async def ended(http: aiohttp.ClientSession, stack: Stack, count: int) -> Scraped:
     """Scrape the dispatcher until so many requests have ended: a client may know of one a moment before."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while (found := await scrape(http, stack.admin_port)).sum("cortex_async_results_total") < count:
+        while True:
+            found = await scrape(http, stack.admin_port)
+            if found.sum("cortex_async_results_total") >= count:
+                return found
             await asyncio.sleep(0.02)
-    return found
 
 
 async def test_the_dispatcher_counts_under_the_names_of_the_original(own_api: Client) -> None:
@@ -57,11 +59,8 @@ async def test_the_dispatcher_tells_how_requests_end_and_what_its_container_does
     await own_api.ended(await own_api.submit(query="?status=400"))
     held = await own_api.submit(query="?hold=1")
 
-    async def active() -> float:
-        return (await scrape(own_api.http, own_api.stack.admin_port)).sum("cortex_async_active")
-
     async with asyncio.timeout(WAIT_SECONDS):
-        while await active() != 1:
+        while (await scrape(own_api.http, own_api.stack.admin_port)).sum("cortex_async_active") != 1:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     found = await ended(own_api.http, own_api.stack, 2)
     own_api.stack.let_go()

@@ -82,4 +82,4 @@ def test_a_tolerance_keeps_what_runs(helm: Helm) -> None:
 
 def test_the_table_of_the_page_is_what_the_simulation_prints(helm: Helm) -> None:
     page = (CHART / "SCALING.md").read_text()
-    assert table(compare(helm)) in page, "run: PYTHONPATH=tests python -m simulation charts/cortex-async/scaling.svg"
+    assert table(compare(helm)) in page, "print it by: PYTHONPATH=tests python -m simulation"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cortex_async_tools.chart.helm_yaml import load_manifest
-from cortex_async_tools.chart.values_file.__init__ import find_chart
+from cortex_async_tools.chart.values_file import find_chart
 from cortex_async_tools.chart.values_file.document import FieldPath
 from cortex_async_tools.lint.checks.check import FieldMessage, MergedValues
 
