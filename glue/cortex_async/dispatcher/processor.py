@@ -3,7 +3,7 @@
 import logging
 import time
 
-from cortex_async import limits
+from cortex_async import limits, logs
 from cortex_async.dispatcher import outcome
 from cortex_async.dispatcher.attempt import AttemptRunner, Verdict
 from cortex_async.dispatcher.in_flight import InFlight, Request
@@ -37,6 +37,7 @@ class Processor:
 
     async def process(self, request: Request) -> None:
         """Bring one request to its end, or give it back for a retry; when cancelled it stays in flight."""
+        logs.within_trace(request.message.traceparent)
         if not await self._in_flight.take_slot(request):
             await self.decline(request)
             return

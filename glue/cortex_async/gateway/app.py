@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from cortex_async import logs
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsUnavailable
 from cortex_async.gateway.errors import Handler, Rejected, as_json
@@ -47,6 +48,7 @@ class Gateway:
     @web.middleware
     async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Count the answer; the kubelet's calls are none of a client."""
+        logs.within_trace(request.headers.get("traceparent"))
         try:
             response = await handler(request)
         except web.HTTPException as error:
