@@ -176,13 +176,17 @@ class InFlight:
             due = max(due + self._interval / 2, loop.time())
             await asyncio.sleep(due - loop.time())
             old = [each for each in self if loop.time() - each.extended_at >= self._interval]
-            for each in old:
-                each.extended_at = loop.time()
-            await asyncio.gather(*[self._each_receipt(each, "extend", self._extend) for each in old])
+            await asyncio.gather(*[self._extend(each) for each in old])
 
-    async def _extend(self, handle: str) -> None:
-        async with asyncio.timeout(self._interval / 2):
-            await self._queue.extend(handle)
+    async def _extend(self, request: Request) -> None:
+        began = asyncio.get_running_loop().time()
+
+        async def extend(handle: str) -> None:
+            async with asyncio.timeout(self._interval):
+                await self._queue.extend(handle)
+            request.extended_at = began
+
+        await self._each_receipt(request, "extend", extend)
 
     async def _each_receipt(self, request: Request, name: str, change: Callable[[str], Awaitable[None]]) -> None:
         changes = [_logged(request, name, change(handle)) for handle in request.receipts.values()]
