@@ -1,5 +1,5 @@
 {{- /* What is wrong with extra variables, volumes and mounts. Input: the root context. */}}
-{{- define "cortex-async.problems-of-extras" }}
+{{- define "cortex-async.problems.extras" }}
 {{- $values := .Values }}
 {{- $names := list }}
 {{- range $index, $variable := $values.extraEnv }}

@@ -1,7 +1,7 @@
-{{- /* A container of the user. Input: list of root context, container, its index. */}}
-{{- define "cortex-async.user-container" -}}
-{{- $root := index . 0 -}}
-{{- $container := index . 1 -}}
+{{- /* A container of the user. Input: dict of root, container, index (of the container). */}}
+{{- define "cortex-async.userContainer" -}}
+{{- $root := .root -}}
+{{- $container := .container -}}
 name: {{ $container.name | quote }}
 image: {{ $container.image | quote }}
 {{- with $container.command }}
@@ -11,14 +11,14 @@ command: {{- toYaml . | nindent 2 }}
 args: {{- toYaml . | nindent 2 }}
 {{- end }}
 env:
-  {{- /* first, so that $(CORTEX_PORT) is known to all that follows */}}
+  {{- /* first: the variables after it may refer to $(CORTEX_PORT) */}}
   - name: CORTEX_PORT
     value: {{ int $root.Values.pod.port | quote }}
   - name: CORTEX_VERSION
     value: {{ $root.Chart.AppVersion | quote }}
   - name: CORTEX_CLI_CONFIG_DIR
     value: /cortex/client
-  {{- /* before the container's own, which may refer to them as $(NAME) */}}
+  {{- /* before the container's own variables, which may refer to these as $(NAME) */}}
   {{- with $root.Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -26,7 +26,7 @@ env:
   - name: {{ $key | quote }}
     value: {{ $value | toJson }}
   {{- end }}
-{{- with include "cortex-async.compute" ($container.compute | default dict) | trim }}
+{{- with include "cortex-async.computeResources" ($container.compute | default dict) | trim }}
 resources: {{- . | nindent 2 }}
 {{- end }}
 {{- with $container.readiness_probe }}
@@ -36,10 +36,10 @@ readinessProbe: {{- include "cortex-async.probe" . | fromJson | toYaml | nindent
 livenessProbe: {{- include "cortex-async.probe" . | fromJson | toYaml | nindent 2 }}
 {{- end }}
 lifecycle:
-  {{- /* without one of its own, the web server outlives its last request: answered when the dispatcher has drained */}}
+  {{- /* by default the web server stops after its last request: /drain answers when the dispatcher has drained */}}
   {{- $drain := dict "http_get" (dict "port" 15000 "path" "/drain") }}
-  preStop: {{- include "cortex-async.action" ($container.pre_stop | default $drain) | fromJson | toYaml | nindent 4 }}
-securityContext: {{- include "cortex-async.user-security" (list $root $container) | trim | nindent 2 }}
+  preStop: {{- include "cortex-async.handler" ($container.pre_stop | default $drain) | fromJson | toYaml | nindent 4 }}
+securityContext: {{- include "cortex-async.userSecurityContext" (dict "root" $root "container" $container) | trim | nindent 2 }}
 volumeMounts:
   - name: mnt
     mountPath: /mnt
@@ -47,7 +47,7 @@ volumeMounts:
     mountPath: /cortex/client
     readOnly: true
   {{- if ($container.compute).shm }}
-  - name: shm-{{ index . 2 }}
+  - name: shm-{{ .index }}
     mountPath: /dev/shm
   {{- end }}
   {{- with $root.Values.extraVolumeMounts }}
@@ -55,8 +55,8 @@ volumeMounts:
   {{- end }}
 {{- end }}
 
-{{- /* Resources of a user's container, as YAML. Input: its compute, with nothing left out. */}}
-{{- define "cortex-async.compute" -}}
+{{- /* Resources of a user's container, as YAML. Input: the container's compute, {} if it has none. */}}
+{{- define "cortex-async.computeResources" -}}
 {{- $devices := dict -}}
 {{- with .gpu }}{{ $_ := set $devices "nvidia.com/gpu" (int . | toString) }}{{ end -}}
 {{- with .inf -}}
@@ -65,7 +65,7 @@ volumeMounts:
   {{- $_ := set $devices "hugepages-2Mi" (printf "%dMi" (mul 256 (int .))) -}}
 {{- end -}}
 {{- $requests := dict -}}
-{{- /* null is no request; left out is the default */}}
+{{- /* null: no request; left out: the default */}}
 {{- $cpu := hasKey . "cpu" | ternary .cpu "200m" -}}
 {{- if $cpu }}{{ $_ := set $requests "cpu" (include "cortex-async.cpu" $cpu) }}{{ end -}}
 {{- with .mem }}{{ $_ := set $requests "memory" (include "cortex-async.bytes" .) }}{{ end -}}
@@ -77,11 +77,11 @@ limits: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{- /* Security context of a user's container. Input: list of root context, container. */}}
-{{- define "cortex-async.user-security" -}}
-{{- $settings := (index . 0).Values.securityContext -}}
+{{- /* Security context of a user's container. Input: dict of root, container. */}}
+{{- define "cortex-async.userSecurityContext" -}}
+{{- $settings := .root.Values.securityContext -}}
 {{- $restricted := eq $settings.level "restricted" -}}
-{{- $inf := ((index . 1).compute).inf -}}
+{{- $inf := (.container.compute).inf -}}
 {{- if not $inf }}
 allowPrivilegeEscalation: false
 {{- end }}

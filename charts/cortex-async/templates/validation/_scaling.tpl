@@ -1,5 +1,5 @@
 {{- /* What is wrong with durations and numbers of replicas. Input: the root context. */}}
-{{- define "cortex-async.problems-of-scaling" }}
+{{- define "cortex-async.problems.scaling" }}
 {{- $timeout := include "cortex-async.seconds" (.Values.pod.request_timeout | default "1s") | int }}
 {{- if or (lt $timeout 1) (gt $timeout 43200) }}
 - pod.request_timeout: {{ .Values.pod.request_timeout }} is not from 1s to 12h

@@ -1,5 +1,5 @@
-{{- /* What the glue is told: the document of schemas/api.schema.json. Input: the root context. */}}
-{{- define "cortex-async.api-json" -}}
+{{- /* api.json: the settings of the glue, as schemas/api.schema.json describes them. Input: the root context. */}}
+{{- define "cortex-async.apiJson" -}}
 {{- $values := .Values -}}
 {{- $name := include "cortex-async.name" . -}}
 {{- $queue := printf "%s-%s" $values.clusterName $name -}}
@@ -9,7 +9,7 @@
   "name" $name
   "clusterName" $values.clusterName
   "release" (printf "%s/%s" .Release.Namespace .Release.Name)
-  "aws" (dict "region" (include "cortex-async.region" .) "endpointUrl" (include "cortex-async.endpoint-url" . | fromJson).url)
+  "aws" (dict "region" (include "cortex-async.region" .) "endpointUrl" (include "cortex-async.endpointUrl" . | fromJson).url)
   "storage" (dict
     "bucket" (include "cortex-async.bucket" .)
     "prefix" ($values.storage.prefix | default $values.clusterName)
@@ -26,8 +26,8 @@
     "port" (int $values.pod.port)
     "maxConcurrency" (int $values.pod.max_concurrency)
     "requestTimeoutSeconds" $timeout
-    "terminationGracePeriodSeconds" (include "cortex-async.grace" . | int))
-  "probes" (include "cortex-async.glue-probes" . | fromJsonArray)
+    "terminationGracePeriodSeconds" (include "cortex-async.gracePeriod" . | int))
+  "probes" (include "cortex-async.dispatcherProbes" . | fromJsonArray)
   "gateway" (dict
     "port" 8888
     "endpoint" (include "cortex-async.endpoint" .)
@@ -38,7 +38,7 @@
 {{- end }}
 
 {{- /* cli.yaml: what the CLI and the Python client read inside the containers. Input: the root context. */}}
-{{- define "cortex-async.cli-yaml" -}}
+{{- define "cortex-async.cliYaml" -}}
 {{- $client := .Values.client -}}
 {{- dict
   "default_environment" $client.environment
@@ -56,19 +56,13 @@
 {{ .Values.aws.bucket | default "cortex-async" }}
 {{- end }}
 
-{{- /* Base URL of S3 and SQS as JSON {"url": URL or null}: the emulator's, or that of the values. Input: the root context. */}}
-{{- define "cortex-async.endpoint-url" -}}
-{{- $emulator := printf "http://api-%s-emulator.%s.svc:4566" (include "cortex-async.name" .) .Release.Namespace -}}
+{{- /* Base URL of S3 and SQS as JSON {"url": URL or null}: the emulator's, else aws.endpointUrl. Input: the root context. */}}
+{{- define "cortex-async.endpointUrl" -}}
+{{- $emulator := printf "http://%s-emulator.%s.svc:4566" (include "cortex-async.fullname" .) .Release.Namespace -}}
 {{- dict "url" (.Values.emulator.enabled | ternary $emulator .Values.aws.endpointUrl) | toJson -}}
 {{- end }}
 
 {{- /* URL path of the API: one slash before it, none after. Input: the root context. */}}
 {{- define "cortex-async.endpoint" -}}
 /{{ .Values.networking.endpoint | default (include "cortex-async.name" .) | trimAll "/" }}
-{{- end }}
-
-{{- /* Seconds between SIGTERM and SIGKILL of the API's pods. Input: the root context. */}}
-{{- define "cortex-async.grace" -}}
-{{- $timeout := include "cortex-async.seconds" (.Values.pod.request_timeout | default "0s") | int -}}
-{{- .Values.terminationGracePeriodSeconds | default (max 60 (add $timeout 10)) | int -}}
 {{- end }}

@@ -1,5 +1,5 @@
 {{- /* What is wrong with the name, the account and the queue. Input: the root context. */}}
-{{- define "cortex-async.problems-of-release" }}
+{{- define "cortex-async.problems.release" }}
 {{- $name := include "cortex-async.name" . }}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]{0,40}[a-z0-9])?$" $name) }}
 - name: the release name {{ $name }} is not a DNS-1035 label of at most 42 characters; set name

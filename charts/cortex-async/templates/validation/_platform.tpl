@@ -1,5 +1,5 @@
 {{- /* What is wrong with how and where the release is installed. Input: the root context. */}}
-{{- define "cortex-async.problems-of-platform" }}
+{{- define "cortex-async.problems.platform" }}
 {{- $values := .Values }}
 {{- range $part := list "gateway" "dispatcher" "provision" "emulator" }}
 {{- $resources := (get $values $part).resources }}
@@ -10,7 +10,9 @@
 {{- end }}
 {{- end }}
 {{- end }}
-{{- range $field, $spreads := dict "topologySpreadConstraints" $values.topologySpreadConstraints "gateway.topologySpreadConstraints" $values.gateway.topologySpreadConstraints }}
+{{- range $field, $spreads := dict
+  "topologySpreadConstraints" $values.topologySpreadConstraints
+  "gateway.topologySpreadConstraints" $values.gateway.topologySpreadConstraints }}
 {{- $seen := list }}
 {{- range $index, $spread := $spreads }}
 {{- $pair := printf "%s with %s" .topologyKey (.whenUnsatisfiable | default "ScheduleAnyway") }}
@@ -22,24 +24,25 @@
 {{- end }}
 {{- $accounts := list }}
 {{- $made := list }}
-{{- range list (list "serviceAccount" "" $values.serviceAccount) (list "gateway.serviceAccount" "-gateway" $values.gateway.serviceAccount) (list "provision.serviceAccount" "-provision" $values.provision.serviceAccount) }}
-{{- $account := include "cortex-async.service-account" (list $ (index . 2) (index . 1)) }}
-{{- if and (index . 2).create (has $account $accounts) }}
-- {{ index . 0 }}.name: {{ $account }} would be made twice; set another name
-{{- else if and (eq (index . 0) "provision.serviceAccount") (has $account $made) (not $values.emulator.enabled) }}
-- provision.serviceAccount.name: {{ $account }} is made by this release, but the Job runs before it; set another name
-{{- else if (index . 2).create }}
-{{- if eq $account "default" }}
-- {{ index . 0 }}.name: default is the namespace's own; set {{ index . 0 }}.create to false to use it
-{{- else if and (eq (index . 0) "provision.serviceAccount") (not $values.emulator.enabled) }}
-{{- /* what is not a hook Helm itself refuses to take from others; a hook it deletes first and makes again */}}
+{{- range $component := list "api" "gateway" "provision" }}
+{{- $field := eq $component "api" | ternary "serviceAccount" (printf "%s.serviceAccount" $component) }}
+{{- $settings := (get $values $component | default $values).serviceAccount }}
+{{- $account := include "cortex-async.serviceAccountName" (dict "root" $ "component" $component "account" $settings) }}
+{{- $isHook := and (eq $component "provision") (not $values.emulator.enabled) }}
+{{- if and $settings.create (has $account $accounts) }}
+- {{ $field }}.name: {{ $account }} would be made twice; set another name
+{{- else if and $isHook (has $account $made) }}
+- {{ $field }}.name: {{ $account }} is made by this release, but the Job runs before it; set another name
+{{- else if and $settings.create (eq $account "default") }}
+- {{ $field }}.name: default is the namespace's own; set {{ $field }}.create to false to use it
+{{- else if and $settings.create $isHook }}
+{{- /* Helm refuses to take over an object of another release, but a hook it deletes and makes again */}}
 {{- $there := lookup "v1" "ServiceAccount" $.Release.Namespace $account }}
 {{- if and $there (ne (dig "metadata" "labels" "app.kubernetes.io/instance" "" $there) $.Release.Name) }}
-- provision.serviceAccount.name: {{ $account }} is there and is not this release's; set provision.serviceAccount.create to false to use it
+- {{ $field }}.name: {{ $account }} is there and is not this release's; set {{ $field }}.create to false to use it
 {{- end }}
 {{- end }}
-{{- end }}
-{{- if (index . 2).create }}
+{{- if $settings.create }}
 {{- $made = append $made $account }}
 {{- end }}
 {{- $accounts = append $accounts $account }}
@@ -56,7 +59,14 @@
 {{- if not $values.emulator.image }}
 - emulator.image: required while emulator.enabled; the chart README shows how to build one
 {{- end }}
-{{- range $field, $set := dict "aws.endpointUrl" $values.aws.endpointUrl "aws.credentialsSecret" $values.aws.credentialsSecret "queue.url" $values.queue.url "networking.istio.enabled" $values.networking.istio.enabled "networking.httpRoute.enabled" $values.networking.httpRoute.enabled "networking.ingress.enabled" $values.networking.ingress.enabled "serviceAccount.annotations" $values.serviceAccount.annotations }}
+{{- range $field, $set := dict
+  "aws.endpointUrl" $values.aws.endpointUrl
+  "aws.credentialsSecret" $values.aws.credentialsSecret
+  "queue.url" $values.queue.url
+  "networking.istio.enabled" $values.networking.istio.enabled
+  "networking.httpRoute.enabled" $values.networking.httpRoute.enabled
+  "networking.ingress.enabled" $values.networking.ingress.enabled
+  "serviceAccount.annotations" $values.serviceAccount.annotations }}
 {{- if $set }}
 - {{ $field }}: not together with emulator.enabled, which is for a first try and keeps nothing
 {{- end }}

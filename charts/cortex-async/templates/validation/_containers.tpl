@@ -1,5 +1,5 @@
 {{- /* What is wrong with the containers. Input: the root context. */}}
-{{- define "cortex-async.problems-of-containers" }}
+{{- define "cortex-async.problems.containers" }}
 {{- $names := list }}
 {{- $devices := list }}
 {{- range $index, $container := .Values.pod.containers }}
