@@ -62,6 +62,7 @@ AHEAD_POLL_SECONDS = 1  # of a receive ahead: while it waits, another pod may ge
 TURN_SECONDS = 1.5  # a request that was received ahead goes back when it has not begun by then
 RECEIVE_GUESS_SECONDS = 0.02  # until the first receives have been measured
 STORING_AT_MOST = 20  # answered requests whose results are not stored yet; beyond, receiving stops
+SUSPECTS_AT_MOST = 100  # wait for the container one at a time; beyond, receiving stops
 MARK_AFTER_SECONDS = 5.0  # a request that ends sooner needs no in_progress object: a PUT would double its price
 REFUSED_HOLD_SECONDS = 30.0  # a container that restarts comes back without costing an attempt
 VISIBILITY_MARGIN_SECONDS = 60  # before the 12 hours that SQS keeps a message hidden at the most
@@ -91,6 +92,6 @@ def receive_limit(max_attempts: int) -> int:
     """How often a message may be received before it is given up, however few attempts began.
 
     Receives outnumber attempts: some never arrive (a lost answer, a dispatcher killed while its receive was open),
-    and some are given back on shutdown.
+    some are given back on shutdown, and each neighbour that takes the pod down with it costs one.
     """
-    return 2 * max_attempts + 5
+    return 2 * max_attempts + 50

@@ -1,5 +1,6 @@
 """What happens to a request: the table of design.md as pure decisions."""
 
+import dataclasses
 import email.utils
 import enum
 import json
@@ -31,13 +32,18 @@ class NoAnswer(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An action, with what it needs: a failure's code and message, or the delay of a retry in seconds."""
+    """An action, with what it needs: a failure's code and message, or the delay of a retry in seconds.
+
+    A retry `counts` if this was an attempt; `is_suspect` says that the request may have broken the container.
+    """
 
     action: Action
     code: str = ""
     message: str = ""
     delay_seconds: int = 0
     dead_letter: bool = False
+    counts: bool = True
+    is_suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,26 @@ def on_no_answer(kind: NoAnswer, attempts: Attempts) -> Decision:
     if not attempts.is_last:
         return Decision(Action.RETRY, delay_seconds=retry_delay(attempts, None))
     return Decision(Action.FAIL, code, f"{message}, at the last of {attempts.maximum} attempts", dead_letter=True)
+
+
+def on_broken(attempts: Attempts, *, is_own_fault: bool, jitter: float) -> Decision:
+    """Decide about a connection that broke under a request; `jitter` is from 0 to 1.
+
+    The delays spread, since all that were in a container that crashed come back.
+    """
+    delay = round(retry_delay(attempts, None) * (1 + 2 * jitter))
+    if not is_own_fault:
+        return Decision(Action.RETRY, delay_seconds=delay, counts=False, is_suspect=True)
+    decision = on_no_answer(NoAnswer.BROKEN, attempts)
+    if decision.action is not Action.RETRY:
+        return decision
+    return dataclasses.replace(decision, delay_seconds=delay, is_suspect=True)
+
+
+def on_unready(attempts: Attempts, *, is_suspect: bool) -> Decision:
+    """Decide about a request that was not sent, since the container was not ready again in time."""
+    delay = retry_delay(attempts, None)
+    return Decision(Action.RETRY, delay_seconds=delay, counts=False, is_suspect=is_suspect)
 
 
 def is_json(content_type: str) -> bool:

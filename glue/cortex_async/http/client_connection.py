@@ -32,7 +32,8 @@ class Connector(aiohttp.TCPConnector):
             ttl_dns_cache=dns_seconds,
             socket_factory=socket_factory,
         )
-        self._factory = functools.partial[ResponseHandler](ClientConnection, loop=asyncio.get_running_loop())
+        factory: Any = functools.partial(ClientConnection, loop=asyncio.get_running_loop())
+        self._factory = factory
 
 
 class ClientConnection(ResponseHandler):

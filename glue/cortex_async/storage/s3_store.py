@@ -18,9 +18,11 @@ from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsUnavailable, ObjectMissing
 from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
-from cortex_async.storage.protocol import DamagedResult, ResultMetadata, Status
+from cortex_async.storage.protocol import DamagedResult, Progress, ResultMetadata, Status
 
 _DEAD_LETTER = f"{META}dead-letter"
+_SHARED = f"{META}shared"
+_SUSPECT = f"{META}suspect"
 
 
 def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
@@ -59,14 +61,23 @@ class S3Store:
         """See `Store`."""
         await self._s3.delete(self._key(request_id, "payload"))
 
-    async def mark_in_progress(self, request_id: str, attempt: int) -> None:
+    async def mark_in_progress(self, request_id: str, progress: Progress) -> None:
         """See `Store`."""
-        await self._s3.put(self._key(request_id, "in_progress"), b"", {f"{META}attempt": str(attempt)})
+        headers = {f"{META}attempt": str(progress.attempt)}
+        if progress.is_shared:
+            headers[_SHARED] = "true"
+        if progress.is_suspect:
+            headers[_SUSPECT] = "true"
+        await self._s3.put(self._key(request_id, "in_progress"), b"", headers)
 
-    async def attempts_begun(self, request_id: str) -> int:
+    async def progress(self, request_id: str) -> Progress | None:
         """See `Store`."""
         headers = await self._head(request_id, "in_progress")
-        return 0 if headers is None else int(headers.get(f"{META}attempt", 1))  # 1: copied without its metadata
+        if headers is None:
+            return None
+        attempt = headers.get(f"{META}attempt", "")
+        begun = int(attempt) if attempt.isascii() and attempt.isdecimal() else 1  # copied without its metadata
+        return Progress(begun, _SHARED in headers, _SUSPECT in headers)
 
     async def is_in_progress(self, request_id: str) -> bool:
         """See `Store`."""
