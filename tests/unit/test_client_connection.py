@@ -1,7 +1,9 @@
 """What a server sends without being asked is nobody's answer, and what broke is not whole."""
 
 import asyncio
+import gzip
 import struct
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -146,3 +148,49 @@ async def test_answer_that_its_connection_ends_is_whole() -> None:
 
     async with container(serve) as client:
         assert await body_of(client) == b"1234"
+
+
+DOCUMENT = b'"' + bytes(range(65, 91)) * 10_000 + b'"'
+RAW_DEFLATE = zlib.compressobj(wbits=-15)
+CODED = {
+    "gzip": ("gzip", gzip.compress(DOCUMENT)),
+    "x-gzip": ("X-Gzip", gzip.compress(DOCUMENT)),
+    "gzip of two members": ("gzip", gzip.compress(DOCUMENT[:100]) + gzip.compress(DOCUMENT[100:]) + bytes(8)),
+    "deflate": ("deflate", zlib.compress(DOCUMENT)),
+    "deflate without its header": ("deflate", RAW_DEFLATE.compress(DOCUMENT) + RAW_DEFLATE.flush()),
+    "identity": ("identity", DOCUMENT),
+}
+
+
+async def coded_answer(coding: str, body: bytes, pieces: int = 1) -> bytes:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        whole = answer(body, f"Content-Encoding: {coding}\r\n")
+        for start in range(0, len(whole), len(whole) // pieces):
+            writer.write(whole[start : start + len(whole) // pieces])
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with container(serve) as client:
+        return await body_of(client)
+
+
+@pytest.mark.parametrize("pieces", [1, 7])
+@pytest.mark.parametrize(("coding", "body"), CODED.values(), ids=CODED)
+async def test_content_coding_is_undone(coding: str, body: bytes, pieces: int) -> None:
+    assert await coded_answer(coding, body, pieces) == DOCUMENT
+
+
+@pytest.mark.parametrize("cut", [1, 8, 12, 100])  # the gzip trailer is 8 bytes
+async def test_coded_body_without_its_end_is_broken(cut: int) -> None:
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await coded_answer("gzip", gzip.compress(b"1234" + b" " * 100_000)[:-cut])
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [("br", b"1"), ("gzip", b"{}"), ("gzip", gzip.compress(b"1") + b"{}"), ("gzip, gzip", b"1")],
+)
+async def test_coding_that_cannot_be_undone_is_invalid(coding: str, body: bytes) -> None:
+    with pytest.raises(InvalidResponse):
+        await coded_answer(coding, body)

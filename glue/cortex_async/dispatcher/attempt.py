@@ -20,7 +20,7 @@ from cortex_async.dispatcher.outcome import Action, Attempts, Decision, NoAnswer
 from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.dispatcher.response_body import excerpt, is_small, json_pieces, read_json
 from cortex_async.dispatcher.results import store_result
-from cortex_async.errors import ObjectMissing, ObjectTooLarge, UploadLost
+from cortex_async.errors import ObjectDamaged, ObjectMissing, ObjectTooLarge, UploadLost
 from cortex_async.http.overrides import InvalidResponse
 from cortex_async.storage.protocol import Status, Store
 
@@ -104,6 +104,8 @@ class AttemptRunner:
             payload = await self._payload(request)
         except ObjectMissing:
             return Verdict(outcome.on_missing_payload())
+        except ObjectDamaged:
+            return Verdict(outcome.on_damaged_payload())
         try:
             async with asyncio.timeout(self._timeout_seconds) as timeout:
                 timer = ContainerTimeout(timeout)

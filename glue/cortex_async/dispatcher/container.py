@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from cortex_async import limits
@@ -23,6 +22,7 @@ class Container:
             connector=Connector(
                 limits.CONTAINER_KEEPALIVE_SECONDS, socket_factory=lambda info: ReadingSocket(*info[:3])
             ),
+            auto_decompress=False,  # aiohttp's takes a gzip body without its end for a whole one
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=limits.CONTAINER_HEADER_BYTES,
             max_field_size=limits.CONTAINER_HEADER_BYTES,
@@ -50,10 +50,6 @@ class Container:
                     yield response
         except aiohttp.ClientResponseError as error:
             raise InvalidResponse(error.message, status) from error
-        except aiohttp.ClientPayloadError as error:
-            if not isinstance(error.__cause__, ContentEncodingError):
-                raise
-            raise InvalidResponse(error.__cause__.message, status) from error
 
     async def close(self) -> None:
         """Close all connections."""

@@ -132,6 +132,12 @@ def on_missing_payload() -> Decision:
     return Decision(Action.FAIL, "payload_missing", "the payload is not in the bucket; was it deleted there?")
 
 
+def on_damaged_payload() -> Decision:
+    """Decide about a message whose payload is not what was stored."""
+    message = "the payload in the bucket has another size than the request had; was it replaced, or restored?"
+    return Decision(Action.FAIL, "payload_damaged", message)
+
+
 def on_no_answer(kind: NoAnswer, attempts: Attempts) -> Decision:
     """Decide about an attempt that brought no complete response."""
     code, message = kind.value

@@ -63,7 +63,7 @@ class Store(Protocol):
         ...
 
     def payload(self, request_id: str, size: int) -> AsyncIterator[bytes]:
-        """Read a payload piece by piece; raises ObjectMissing at the first."""
+        """Read a payload piece by piece; raises ObjectMissing, and ObjectDamaged when it has another size."""
         ...
 
     async def delete_payload(self, request_id: str) -> None:

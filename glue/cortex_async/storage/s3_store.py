@@ -16,7 +16,7 @@ from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import META, S3, Upload
 from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import ApiConfig
-from cortex_async.errors import AwsUnavailable, ObjectMissing
+from cortex_async.errors import AwsUnavailable, ObjectDamaged, ObjectMissing
 from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
 from cortex_async.storage.protocol import DamagedResult, Progress, ResultMetadata, Status
 
@@ -172,12 +172,20 @@ class S3Store:
     async def _pieces(
         self, key: str, size: int, response: aiohttp.ClientResponse | None = None
     ) -> AsyncIterator[bytes]:
-        """Read an object of `size` bytes; a connection that breaks is taken up again where it broke."""
+        """Read an object of `size` bytes; a connection that breaks is taken up again where it broke.
+
+        Raises ObjectDamaged when it has another size.
+        """
         done = 0
         backoff = None  # from the first break on that brought nothing more
         while True:
             if response is None:
                 response = await self._s3.open(key, start=done)
+            left = response.content_length
+            if left is not None and done + left != size:
+                response.close()
+                message = f"the object has {done + left} bytes, and {size} were expected"
+                raise ObjectDamaged("GetObject", response.status, "WrongSize", message)
             problem: Exception | None = None
             try:
                 async with response:
