@@ -1,12 +1,15 @@
 """What somebody else writes into the bucket and on the queue holds no slot, and gets nothing into a container."""
 
 import io
+import json
 from collections.abc import Callable
 
 import aiohttp
 import pytest
 
+from cortex_async.request_id import RequestIds
 from cortex_async.storage.s3_store import object_key
+from support.processes import wait_until
 from support.stack import BUCKET, Client, Stack
 
 
@@ -27,3 +30,47 @@ async def test_payload_of_another_size_fails_with_a_reason(
     assert (error["code"], error["attempts"]) == ("payload_damaged", 1)
     assert stack.started() == []
     assert await client.completed(query="?answer=1") == 1  # the slot is free
+
+
+def send(stack: Stack, request_id: str, query: str, headers: list[list[str]]) -> None:
+    sqs = stack.emulator.client("sqs")
+    url = sqs.get_queue_url(QueueName=stack.document["queue"]["name"])["QueueUrl"]
+    document = {"version": 1, "id": request_id, "query": query, "headers": headers, "payload": {"text": "{}"}}
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("a=1 HTTP/1.1\r\nX-Injected: 1\r\nX: ", []),
+        ("a=1\nX-Injected: 1", []),
+        ("", [["X-A", "b\r\nX-Injected: 1"]]),
+        ("", [["X-A", "b\nX-Injected: 1"]]),
+        ("", [["X-A: b\r\nX-Injected", "1"]]),
+        ("", [["X A", "1"]]),
+        ("", [["", "1"]]),
+    ],
+)
+async def test_message_cannot_inject_into_the_request(
+    own_api: Client, query: str, headers: list[list[str]]
+) -> None:
+    stack = own_api.stack
+    send(stack, RequestIds("test", stack.name).issue(), query, headers)
+    request_id = RequestIds("test", stack.name).issue()
+    send(stack, request_id, "a=1", [["X-A", "b"]])
+    assert ["X-A", "b"] in (await own_api.ended(request_id))["result"]["headers"]
+    wait_until("the refusal", lambda: "not ours" in stack.latest("dispatcher").log)
+    assert stack.started() == [request_id]
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Cortex-Request-ID", "x-cortex_request_id", "Content-Length", "Host", "Connection"]
+)
+async def test_message_cannot_override_what_is_ours(own_api: Client, name: str) -> None:
+    stack = own_api.stack
+    request_id = RequestIds("test", stack.name).issue()
+    send(stack, request_id, "", [[name, "7"], ["X-A", "b"]])
+    headers = (await own_api.ended(request_id))["result"]["headers"]
+    assert [value for key, value in headers if key.lower() == "x-cortex-request-id"] == [request_id]
+    assert [value for key, value in headers if key == "X-A"] == ["b"]
+    assert [name, "7"] not in headers

@@ -66,6 +66,7 @@ class AwsSession:
         self.http = aiohttp.ClientSession(
             connector=Connector(keepalive_seconds=50, dns_seconds=60),
             auto_decompress=False,
+            read_bufsize=limits.READ_AHEAD_BYTES,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         )

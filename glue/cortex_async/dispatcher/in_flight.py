@@ -23,8 +23,9 @@ class Request:
 
     `receive_count` is SQS's. `receipts` maps message ids to receipt handles: a duplicate delivery adds one.
     `attempt` is the number of this attempt, from 1 on; `is_suspect` says that it may have broken the container
-    before (suspicion.py). `is_settled` says that it is recorded what the attempt came to. `began_at` is the time, by the loop's clock, since which it takes one of the
-    `max_concurrency` slots; None before and after. `extended_at` is when its visibility was extended last.
+    before (suspicion.py). `is_settled` says that it is recorded what the attempt came to. `began_at` is the time,
+    by the loop's clock, since which it takes one of the `max_concurrency` slots; None before and after.
+    `extended_at` is when its visibility was extended last.
     """
 
     message: Message

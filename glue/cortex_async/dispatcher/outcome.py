@@ -177,10 +177,13 @@ def is_json(content_type: str) -> bool:
 
 
 def retry_delay(attempts: Attempts, retry_after: str | None, now: float | None = None) -> int:
-    """Seconds until the next attempt: what Retry-After asks for, at most 15 min, else 1, 2, 4, … 60."""
+    """Seconds until the next attempt: what Retry-After asks for, at most 15 min, else 1, 2, 4, … 60.
+
+    A Retry-After of none, or in the past, is no reason to make all attempts at once.
+    """
     asked = _parse_retry_after(retry_after, time.time() if now is None else now)
-    if asked is not None:
-        return max(0, min(asked, limits.RETRY_AFTER_MOST_SECONDS))
+    if asked is not None and asked > 0:
+        return min(asked, limits.RETRY_AFTER_MOST_SECONDS)
     return int(min(limits.RETRY_DELAY_MOST_SECONDS, 2 ** (attempts.current - 1)))
 
 

@@ -23,7 +23,7 @@ class _Waiting(Generic[Guest]):
 
 
 class Slots(Generic[Guest]):
-    """At most `maximum` guests have a slot, in the order of arrival; one suspect at a time, and some of those alone.
+    """At most `maximum` guests have a slot, in order of arrival; one suspect at a time, and some of those alone.
 
     A suspect goes before all others, since nobody waits long while it is alone.
     """

@@ -16,6 +16,8 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
 from aiohttp.streams import StreamReader
 
+from cortex_async import limits
+
 
 class Connector(aiohttp.TCPConnector):
     """A pool of `ClientConnection`s, of any number."""
@@ -42,6 +44,12 @@ class ClientConnection(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._body: StreamReader | None = None  # of the response to the current request, when its head has come
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Read little in one go: a process has many connections."""
+        if hasattr(transport, "max_size"):  # asyncio's own
+            transport.max_size = limits.RECEIVE_BYTES
+        super().connection_made(transport)
 
     def set_response_params(self, **options: Any) -> None:
         """Expect the response to the next request."""

@@ -33,18 +33,22 @@ def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
 class S3Store:
     """The objects of one API in a bucket (see `protocol.Store`)."""
 
-    def __init__(self, s3: S3, prefix: str, api_name: str, policy: RetryPolicy) -> None:
+    def __init__(
+        self, s3: S3, prefix: str, api_name: str, policy: RetryPolicy, budget: MemoryBudget | None = None
+    ) -> None:
         self._s3 = s3
         self._prefix = prefix
         self._api_name = api_name
         self._policy = policy
-        self._budget = MemoryBudget()
+        self._budget = budget or MemoryBudget()
 
     @classmethod
-    def open(cls, session: AwsSession, config: ApiConfig, policy: RetryPolicy) -> Self:
-        """Return the store of an API, whose every call is tried as the policy says."""
+    def open(
+        cls, session: AwsSession, config: ApiConfig, policy: RetryPolicy, budget: MemoryBudget | None = None
+    ) -> Self:
+        """Return the store of an API, whose every call is tried as the policy says; uploads share `budget`."""
         s3 = S3(session, config.storage.bucket, policy)
-        return cls(s3, config.storage.prefix, config.name, policy)
+        return cls(s3, config.storage.prefix, config.name, policy, budget)
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
         """See `Store`."""
@@ -189,7 +193,7 @@ class S3Store:
             problem: Exception | None = None
             try:
                 async with response:
-                    async for piece in response.content.iter_any():
+                    async for piece in response.content.iter_chunked(limits.PIECE_BYTES):
                         done += len(piece)
                         backoff = None
                         yield piece
