@@ -8,8 +8,10 @@ from cortex_async.aws.client import AwsSession
 from cortex_async.backoff import PATIENT
 from cortex_async.config import ApiConfig
 from cortex_async.gateway.app import Gateway
+from cortex_async.http.guard import Guard, connections_within_descriptors
 from cortex_async.http.server import listening, started, stop_signal
 from cortex_async.queue.sqs_queue import SqsQueue
+from cortex_async.storage.request_memory import budget_within, container_limit
 from cortex_async.storage.s3_store import S3Store
 
 
@@ -44,9 +46,12 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) -> None:
     stop = stop_signal()
     async with AwsSession(api.aws) as session:
-        store = S3Store.open(session, api, PATIENT)
-        gateway = Gateway(api, store, stall_seconds)
-        async with listening(gateway.application(), api.gateway.port, stall_seconds):
+        budget = budget_within(container_limit())
+        store = S3Store.open(session, api, PATIENT, budget)
+        gateway = Gateway(api, store, stall_seconds, budget)
+        most = min(connections_within_descriptors(), budget.size // limits.CONNECTION_BYTES)
+        guard = Guard(most, budget)
+        async with listening(gateway.application(), api.gateway.port, stall_seconds, guard):
             stopping = asyncio.create_task(stop.wait())
             finding = asyncio.create_task(SqsQueue.open(session, api, PATIENT))
             await asyncio.wait({finding, stopping}, return_when=asyncio.FIRST_COMPLETED)
