@@ -84,7 +84,7 @@ class Request:
             raise _refusal(answer)
 
     def look(self, wait: int = 0) -> Mapping[str, Any]:
-        """Return the gateway's document of the request, up to `wait` seconds later when it can wait for the end."""
+        """Return the document of the request, up to `wait` seconds later when it can wait for the end."""
         if self._ended is not None:
             return self._ended
         url = f"{self.url}?wait={wait}" if wait else self.url

@@ -1,1 +1,0 @@
-"""The command `cortex`, with the outputs of the original's."""
