@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
+from support.kubernetes_protobuf import read_secret
 from support.processes import free_port
 
 Object = dict[str, Any]
@@ -59,6 +60,8 @@ class ApiServer:
         app.router.add_get("/version", self._about)
         app.router.add_get("/api", self._groups)
         app.router.add_get("/apis", self._groups)
+        app.router.add_get("/openapi/v3", self._openapi_index)
+        app.router.add_get("/openapi/v3/{path:.+}", self._openapi)
         app.router.add_get("/api/{version}", self._resources)
         app.router.add_get("/apis/{group}/{version}", self._resources)
         for base in ("/api/{version}", "/apis/{group}/{version}"):
@@ -142,6 +145,27 @@ class ApiServer:
                 groups.append({"name": each.split("/")[0], "versions": [version], "preferredVersion": version})
         return web.json_response({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 
+    async def _openapi_index(self, _: web.Request) -> web.Response:
+        paths = {_path(each): {"serverRelativeURL": f"/openapi/v3/{_path(each)}"} for each in KINDS}
+        return web.json_response({"paths": paths})
+
+    async def _openapi(self, request: web.Request) -> web.Response:
+        """Say that fields are validated here, so that helm does not."""
+        version = request.match_info["path"].split("/", 1)[1]
+        group, _, number = version.rpartition("/")
+        paths = {
+            f"/{plural}": {
+                "patch": {
+                    "x-kubernetes-group-version-kind": {"group": group, "version": number, "kind": kind},
+                    "parameters": [{"name": "fieldValidation", "in": "query"}],
+                    "responses": {},
+                }
+            }
+            for plural, kind in KINDS[version].items()
+        }
+        info = {"title": "Kubernetes", "version": "1"}
+        return web.json_response({"openapi": "3.0.0", "info": info, "paths": paths})
+
     async def _resources(self, request: web.Request) -> web.Response:
         version = api_version(request)
         if version not in KINDS:
@@ -159,14 +183,14 @@ class ApiServer:
         if plural in self.forbidden:
             return refusal(403, f"{plural} is forbidden")
         if request.method == "POST":
-            document = json.loads(await request.read())
+            document = _read(request, await request.read())
             document["metadata"]["namespace"] = request.match_info["namespace"]
             if (api_version(request), *place(request, document["metadata"]["name"])) in self.objects:
                 return refusal(409, f"{plural} {document['metadata']['name']} already exists")
             return web.json_response(self.add(api_version(request), plural, document), status=201)
         if "watch" in request.query:
             return await self._watch(request)
-        found = [each for key, each in self.objects.items() if self._is_asked_for(request, key, each)]
+        found = [each for _, each in self._asked_for(request)]
         start, limit = int(request.query.get("continue", "0")), int(request.query.get("limit", "0"))
         page = found[start : start + limit] if limit else found
         more = {"continue": str(start + limit)} if limit and start + limit < len(found) else {}
@@ -189,14 +213,34 @@ class ApiServer:
         return all(_matches(labels, part) for part in wanted) and all(_has_field(each, part) for part in fields)
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
-        """Send what is there, and keep the connection: nothing changes by itself here."""
+        """Send what is there, and what changes, until the client has heard enough."""
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         await answer.prepare(request)
-        for key, each in list(self.objects.items()):
-            if self._is_asked_for(request, key, each):
-                await answer.write(json.dumps({"type": "ADDED", "object": each}).encode() + b"\n")
-        await asyncio.sleep(float(request.query.get("timeoutSeconds", "60")))
-        return answer
+        kind = KINDS[api_version(request)][request.match_info["plural"]]
+        bookmark = {"annotations": {"k8s.io/initial-events-end": "true"}, "resourceVersion": str(self._version)}
+        sent: dict[Key, Object] = {}
+        if request.query.get("sendInitialEvents") != "true":  # what was there has been listed
+            sent = {key: each for key, each in self._asked_for(request)}
+            bookmark = {}
+        while True:
+            now = dict(self._asked_for(request))
+            events = [("DELETED", sent[key]) for key in sent.keys() - now.keys()]
+            for key, each in now.items():
+                if key not in sent:
+                    events.append(("ADDED", each))
+                elif sent[key]["metadata"]["resourceVersion"] != each["metadata"]["resourceVersion"]:
+                    events.append(("MODIFIED", each))
+            if bookmark:
+                version = api_version(request)
+                events.append(("BOOKMARK", {"kind": kind, "apiVersion": version, "metadata": bookmark}))
+                bookmark = {}
+            for name, each in events:
+                await answer.write(json.dumps({"type": name, "object": each}).encode() + b"\n")
+            sent = copy.deepcopy(now)
+            await asyncio.sleep(0.02)
+
+    def _asked_for(self, request: web.Request) -> list[tuple[Key, Object]]:
+        return [(key, each) for key, each in self.objects.items() if self._is_asked_for(request, key, each)]
 
     async def _one(self, request: web.Request) -> web.StreamResponse:
         plural, name = request.match_info["plural"], request.match_info["name"]
@@ -210,14 +254,14 @@ class ApiServer:
         body = await request.read()
         applies = request.headers.get("Content-Type", "").startswith("application/apply-patch")
         if found is None and applies:
-            return web.json_response(self.add(key[0], plural, yaml.safe_load(body)), status=201)
+            return web.json_response(self.add(key[0], plural, _read(request, body)), status=201)
         if found is None:
             return refusal(404, f'{plural} "{name}" not found')
         if request.method == "DELETE":
             self._delete(key)
             return web.json_response({"kind": "Status", "apiVersion": "v1", "status": "Success"})
         if request.method in {"PUT", "PATCH"}:
-            self._change(found, yaml.safe_load(body), replace=request.method == "PUT" or applies)
+            self._change(found, _read(request, body), replace=request.method == "PUT" or applies)
         return web.json_response(found)
 
     def _delete(self, key: Key) -> None:
@@ -234,10 +278,11 @@ class ApiServer:
         if replace:
             kept = {name: found["metadata"][name] for name in ("uid", "creationTimestamp", "generation")}
             revision = (found["metadata"].get("annotations") or {}).get(_REVISION)
-            status = found.get("status")
+            status, kind, version = found.get("status"), found["kind"], found["apiVersion"]
             found.clear()
             found.update(change)
             found["metadata"].update(kept)
+            found.update(kind=kind, apiVersion=version)
             if status is not None:
                 found["status"] = status
             if revision:
@@ -256,6 +301,16 @@ class ApiServer:
         for line in self.logs.get(request.match_info["name"], []):
             await answer.write(line.encode())
         return answer
+
+
+def _read(request: web.Request, body: bytes) -> Object:
+    if "protobuf" in request.headers.get("Content-Type", ""):
+        return read_secret(body)
+    return dict(yaml.safe_load(body))
+
+
+def _path(version: str) -> str:
+    return f"apis/{version}" if "/" in version else f"api/{version}"
 
 
 def api_version(request: web.Request) -> str:
