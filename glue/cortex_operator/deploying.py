@@ -93,7 +93,7 @@ class Deployer:
 
     async def _update(self, api: Api, entry: _Entry, force: bool) -> str:
         deployed = await self._catalogue.deployed_values(api)
-        same = deployed is not None and deployed.given == merge(self._config.values, entry)
+        same = deployed is not None and deployed.given == merge(self._config.values, entry, keep_null=True)
         if same and not force:
             return f"{api.name} (AsyncAPI) is {'already updating' if api.is_updating else 'up to date'}"
         if api.is_updating and not force:

@@ -71,15 +71,18 @@ def may_not_read(error: KubernetesError) -> bool:
     return error.reason_status in {401, 403}
 
 
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one set of values over another, as helm does: objects are merged, and null takes a key away."""
+def merge(base: Mapping[str, Any], over: Mapping[str, Any], *, keep_null: bool = False) -> dict[str, Any]:
+    """Lay one set of values over another, as helm does: objects are merged, and null takes a key away.
+
+    Between files of values helm keeps null, and takes the key away when it comes to the chart's own (`keep_null`).
+    """
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
-        if value is None:
+        if value is None and not keep_null:
             result.pop(key, None)
         elif isinstance(below, Mapping) and isinstance(value, Mapping):
-            result[key] = merge(below, value)
+            result[key] = merge(below, value, keep_null=keep_null)
         else:
             result[key] = value
     return result
