@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from chart.helm_cli import ROOT
 CLIENT = ROOT / "glue" / "cortex"
 PROJECT = tomllib.loads((CLIENT / "pyproject.toml").read_text())["project"]
 MAJOR, MINOR = map(int, re.findall(r"\d+", PROJECT["requires-python"]))
+_QUIET: Any = {"capture_output": True, "text": True, "check": False}
 
 
 def test_every_module_is_of_the_oldest_syntax() -> None:
@@ -23,13 +25,14 @@ def test_every_module_is_of_the_oldest_syntax() -> None:
 
 def test_the_command_runs_there(tmp_path: Path) -> None:
     program = shutil.which(f"python{MAJOR}.{MINOR}")
-    if program is None or subprocess.run([program, "-V"], capture_output=True, check=False).returncode:
+    found = program and subprocess.run([program, "-c", "import sys; print(sys.executable)"], **_QUIET)
+    if not found or found.returncode != 0:
         pytest.skip(f"no Python {MAJOR}.{MINOR} here")
     import yaml  # noqa: PLC0415 (pure Python, so that the old one can use it too)
 
     (tmp_path / "yaml").symlink_to(Path(yaml.__file__).parent)
     done = subprocess.run(
-        [program, "-W", "error", "-c", "import cortex.cli.main as m; m.main(['env', 'list'])"],
+        [found.stdout.strip(), "-W", "error", "-c", "import cortex.cli.main as m; m.main(['env', 'list'])"],
         env={"PYTHONPATH": f"{CLIENT.parent}:{tmp_path}", "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
