@@ -1,7 +1,8 @@
 """How long the operator takes to list many APIs, and what memory it has then.
 
-`PYTHONPATH=tests python -m bench.operator_listing` puts 500 APIs with 2,000 pods behind the API server of the tests,
-and prints the medians of a real operator's answers. That server is a process of its own, and part of what is measured.
+`PYTHONPATH=tests python -m bench.operator_listing` puts 500 APIs with 2,000 pods behind the API server of the
+tests, and prints the medians of a real operator's answers. That server is a process of
+its own, and part of what is measured.
 """
 
 import argparse

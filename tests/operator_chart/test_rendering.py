@@ -18,7 +18,10 @@ from cortex_operator import config
 from operator_chart.conftest import CHART, Render
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
-DEPLOYING = {"deploy": {"enabled": True, "namespaces": ["apis"]}, "auth": {"tokenSecret": "tokens"}}
+DEPLOYING: dict[str, Any] = {
+    "deploy": {"enabled": True, "namespaces": ["apis"]},
+    "auth": {"tokenSecret": "tokens"},
+}
 WRITING = {"create", "update", "patch", "delete", "deletecollection", "*"}
 
 
@@ -227,7 +230,7 @@ CHANGES: dict[str, Any] = {
     "podLabels": {"a": "b"},
     "podAnnotations": {"a": "b"},
 }
-NEEDS = {
+NEEDS: dict[str, dict[str, Any]] = {
     "auth.tokenKey": {"auth": {"tokenSecret": "tokens"}},
     "deploy.enabled": {"deploy": {"namespaces": ["apis"]}, "auth": {"tokenSecret": "tokens"}},
 }
