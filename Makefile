@@ -50,17 +50,18 @@ bench: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 # Set-up: every package from the lock, by hash; then the project itself, in place; then helm.
-$(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requirements-tools.in
+$(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requirements-tools.in glue/requirements-operator.in glue/cortex/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one by: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable glue/cortex
 	$(BIN)/python -m cortex_async_tools.chart.helm
 	touch $@
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 lock: $(READY)
 	$(UV_COMPILE) glue/requirements.in -o glue/requirements.txt
+	$(UV_COMPILE) glue/requirements.in glue/requirements-operator.in -o glue/requirements-operator.txt
 	$(UV_COMPILE) --group dev pyproject.toml -o tests/requirements.txt
 
 clean:

@@ -1,5 +1,6 @@
 """Write what follows from schemas/values.schema.json: the chart's copy of it, its values.yaml, its
-README, and the list of keys that must not be null.
+README, and the list of keys that must not be null. For the operator's chart, whose values.schema.json is the
+source itself: its values.yaml and its README.
 
 `python charts/generate.py` writes the files, `--check` says which ones are stale and exits 1.
 """
@@ -20,6 +21,7 @@ from cortex_async_tools.chart.helm_yaml import dump_yaml
 
 ROOT = pathlib.Path(__file__).parents[1]
 CHART = ROOT / "charts" / "cortex-async"
+OPERATOR_CHART = ROOT / "charts" / "cortex-operator"
 WIDTH = 110
 """Columns of a comment in values.yaml."""
 
@@ -30,6 +32,11 @@ VALUES_HEAD = """\
 # The top level is the AsyncAPI specification (snake_case): an entry of a cortex.yaml is a valid values file.
 # Keys in camelCase say where and how the API is installed.
 # A release needs pod.containers, aws.region and aws.bucket.
+"""
+
+OPERATOR_VALUES_HEAD = """\
+# yaml-language-server: $schema=values.schema.json
+# Made from values.schema.json by charts/generate.py. Every key has a default that works.
 """
 
 
@@ -78,9 +85,9 @@ def keys(
         yield Key((*path, name), part, default, below if described else ())
 
 
-def values_yaml(schema: dict[str, Any]) -> str:
+def values_yaml(schema: dict[str, Any], head: str = VALUES_HEAD) -> str:
     """Make values.yaml: every key that has a default, under its description."""
-    blocks = [VALUES_HEAD]
+    blocks = [head]
     for key in keys(schema, schema):
         blocks.append("\n".join(_lines(key, 0)) + "\n")
     return "\n".join(blocks)
@@ -150,15 +157,17 @@ def probe_rows(schema: dict[str, Any]) -> Iterator[dict[str, str]]:
             yield {"key": path, "default": default, "description": about(spec)}
 
 
-def readme(schema: dict[str, Any]) -> str:
+def readme(schema: dict[str, Any], folder: pathlib.Path = CHART) -> str:
     """Make the chart's README from its template."""
     environment = jinja2.Environment(  # noqa: S701 (Markdown, from our own files)
-        loader=jinja2.FileSystemLoader(CHART), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+        loader=jinja2.FileSystemLoader(folder), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("<", "&lt;")
     template = environment.get_template("README.md.j2")
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    tables = {"rows": rows, "container_rows": container_rows, "probe_rows": probe_rows}
+    chart = yaml.safe_load((folder / "Chart.yaml").read_text())
+    tables = {"rows": rows}
+    if folder == CHART:
+        tables |= {"container_rows": container_rows, "probe_rows": probe_rows}
     return template.render(chart=chart, **{name: list(table(schema)) for name, table in tables.items()})
 
 
@@ -168,18 +177,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
     check = parser.parse_args(argv).check
     schema = load_schema()
+    operator_schema = json.loads((OPERATOR_CHART / "values.schema.json").read_text())
     made = {
-        "values.schema.json": (ROOT / "schemas" / "values.schema.json").read_text(),
-        "values.yaml": values_yaml(schema),
-        "README.md": readme(schema),
-        "files/never-null.txt": never_null(schema),
+        CHART / "values.schema.json": (ROOT / "schemas" / "values.schema.json").read_text(),
+        CHART / "values.yaml": values_yaml(schema),
+        CHART / "README.md": readme(schema),
+        CHART / "files/never-null.txt": never_null(schema),
+        OPERATOR_CHART / "values.yaml": values_yaml(operator_schema, OPERATOR_VALUES_HEAD),
+        OPERATOR_CHART / "README.md": readme(operator_schema, OPERATOR_CHART),
     }
-    stale = [name for name, text in made.items() if not _is(CHART / name, text)]
-    for name in stale:
+    stale = [file for file, text in made.items() if not _is(file, text)]
+    for file in stale:
         if check:
-            print(f"charts/cortex-async/{name} is stale: run make chart", file=sys.stderr)
+            print(f"{file.relative_to(ROOT)} is stale: run make chart", file=sys.stderr)
         else:
-            (CHART / name).write_text(made[name])
+            file.write_text(made[file])
     return int(check and bool(stale))
 
 

@@ -59,5 +59,9 @@ class ObjectMissing(AwsRefused):
     """S3 holds no object under that key."""
 
 
+class ObjectDamaged(AwsRefused):
+    """An object has another size than it was written with: it was replaced, or restored in part."""
+
+
 class ObjectExists(AwsRefused):
     """The object was to be written once, and is there already."""

@@ -43,6 +43,30 @@ PART_FILL_SECONDS = 45.0  # for a part to come while others wait for memory
 ABORT_SECONDS = 5.0  # for aborting an upload; the bucket's lifecycle rule removes what is left
 PIECE_BYTES = 65_536  # a body is read, checked and passed on in pieces of this size
 
+# Memory of the gateway ----------------------------------------------------------------------------------------
+GATEWAY_MEMORY_BYTES = 128 * MIB  # the chart's limit
+GATEWAY_OWN_BYTES = 64 * MIB  # without any request, and what TLS connections to AWS take
+SMALLEST_BUDGET_BYTES = 16 * MIB  # of which half is more than a part of an upload
+NO_MEMORY_LIMIT_BYTES = 2**60  # the first version of cgroups tells a number like this for none
+HEAD_FACTOR = 2  # a head is held as it came, and as headers
+BODY_FACTOR = 4  # a body within a message is held as it came, as text, in the message, and in a batch
+READING_BYTES = 131_072  # of a connection on which a body comes: its buffers, asyncio's and aiohttp's
+READ_AHEAD_BYTES = 16_384  # of a body; twice that is buffered, and what was read in one go
+SENDING_BYTES = 393_216  # of a result that is passed on: the buffers of both connections, ours and the kernel's
+POLL_BYTES = 16_384  # of a poll, until the size of the result is known
+ANSWER_WAIT_SECONDS = 5.0  # for memory for a result
+ANSWER_RETRY_SECONDS = 0.05
+RECEIVE_BYTES = 65_536  # read from a connection in one go; asyncio's 256 KiB would be held for each
+SEND_BUFFER_BYTES = 131_072  # of the kernel for each client, which counts in the container's memory
+CONNECTION_BYTES = 16_384  # of a connection that is idle
+HEAD_BYTES = 1_048_576  # SQS carries no more
+
+# Connections of our servers -----------------------------------------------------------------------------------
+CONNECTIONS_AT_MOST = 10_000
+OWN_DESCRIPTORS = 32  # what a process has open beside connections
+ACCEPTED_AT_ONCE = 16  # so that those over the limit are closed before more are accepted
+BACKLOG = 1024  # that the kernel accepts for us
+
 # Clients of the gateway ---------------------------------------------------------------------------------------
 STALLED_SECONDS = 60.0  # without a byte of a request, or without taking a byte of an answer
 SLOWEST_BYTES_A_SECOND = 1024  # of a body, on average
@@ -70,6 +94,7 @@ AHEAD_POLL_SECONDS = 1  # of a receive ahead: while it waits, another pod may ge
 TURN_SECONDS = 1.5  # a request that was received ahead goes back when it has not begun by then
 RECEIVE_GUESS_SECONDS = 0.02  # until the first receives have been measured
 STORING_AT_MOST = 20  # answered requests whose results are not stored yet; beyond, receiving stops
+SUSPECTS_AT_MOST = 100  # wait for the container one at a time; beyond, receiving stops
 MARK_AFTER_SECONDS = 5.0  # a request that ends sooner needs no in_progress object: a PUT would double its price
 REFUSED_HOLD_SECONDS = 30.0  # a container that restarts comes back without costing an attempt
 VISIBILITY_MARGIN_SECONDS = 60  # before the 12 hours that SQS keeps a message hidden at the most
@@ -99,6 +124,6 @@ def receive_limit(max_attempts: int) -> int:
     """How often a message may be received before it is given up, however few attempts began.
 
     Receives outnumber attempts: some never arrive (a lost answer, a dispatcher killed while its receive was open),
-    and some are given back on shutdown.
+    some are given back on shutdown, and each neighbour that takes the pod down with it costs one.
     """
-    return 2 * max_attempts + 5
+    return 2 * max_attempts + 50

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import scale
+from bench import busy, scale
 from bench.budgets import Line, judge, table
 from bench.processes import Endpoint
 from bench.run import Bench, Plan
@@ -84,6 +84,9 @@ def _print(plan: Plan, lines: Sequence[Line], bench: Bench) -> None:
     if bench.points:
         print("\nCPU is that of all dispatchers, a request; peak is the highest memory of one of them\n")
         print(table(scale.rows(bench.points)))
+    if bench.busy:
+        print("\nbusy is the share of the time in which the slots were at work\n")
+        print(table(list(busy.rows(bench.busy))))
 
 
 def _document(plan: Plan, lines: Sequence[Line], bench: Bench) -> dict[str, Any]:
@@ -96,6 +99,7 @@ def _document(plan: Plan, lines: Sequence[Line], bench: Bench) -> dict[str, Any]
             for line in lines
         ],
         "rounds": [asdict(measured) for measured in bench.rounds],
+        "busy": [asdict(point) for point in bench.busy],
         "scale": [asdict(point) for point in bench.points],
     }
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import lint, scale
+from bench import busy, lint, scale
 from bench.idle import IdleApi
 from bench.load import Round, run_round
 from bench.processes import BenchStack, Endpoint, StandIn
@@ -39,6 +39,7 @@ class Bench:
         self.samples: dict[str, list[float]] = defaultdict(list)
         self.rounds: list[Round] = []
         self.points: list[scale.Point] = []
+        self.busy: list[busy.Point] = []
 
     async def run(self) -> None:
         """Measure everything in turn."""
@@ -58,6 +59,7 @@ class Bench:
                 with self._endpoint() as endpoint:
                     endpoint.set_latency(plan.latency_ms)
                     self.points = await scale.points(endpoint, self._folder)
+            await self._busy()
             await self._large()
             self._say("the end of the idle API's last minute")
             self.samples.update(await idle.samples())
@@ -105,6 +107,18 @@ class Bench:
         for _ in range(_STARTS):
             self.samples["gateway_start"].append(stack.seconds_to_ready("gateway"))
             self.samples["dispatcher_start"].append(stack.seconds_to_ready("dispatcher"))
+
+    async def _busy(self) -> None:
+        if not self._plan.scale or self._plan.url:
+            return
+        self._say("how busy the container is kept")
+        with self._endpoint() as endpoint:
+            self.busy = await busy.points(endpoint, self._folder)
+        for work_ms in (20, 50):
+            shares = [100 * each.share for each in self.busy if each.work_ms == work_ms and each.call_ms >= 15]
+            self.samples[f"busy_{work_ms}"].append(min(shares))
+        one_slot = [each.sqs for each in self.busy if each.slots == 1 and each.work_ms <= 50]
+        self.samples["sqs_one_slot"].append(max(one_slot))
 
     async def _large(self) -> None:
         self._say(f"one payload of {self._plan.large_mib} MiB")

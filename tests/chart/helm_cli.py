@@ -47,9 +47,14 @@ class Helm:
         self, values: Values, *, release: str = "hello", namespace: str = "default", options: Sequence[str] = ()
     ) -> list[Object]:
         """Render the chart; raises Refused."""
-        arguments = ["template", release, str(CHART), "--namespace", namespace, *options]
-        text = self._run(arguments, values)
+        text = self.manifest(values, release=release, namespace=namespace, options=options)
         return [each for each in yaml.load_all(text, _UniqueKeys) if each]
+
+    def manifest(
+        self, values: Values, *, release: str = "hello", namespace: str = "default", options: Sequence[str] = ()
+    ) -> str:
+        """Render the chart as the text that helm prints; raises Refused."""
+        return self._run(["template", release, str(CHART), "--namespace", namespace, *options], values)
 
     def lint(self, values: Values) -> str:
         """Lint the chart with the values, strictly; raises Refused."""

@@ -180,6 +180,13 @@ def test_no_template_outgrows_what_can_be_read() -> None:
             assert len(path.read_text().splitlines()) <= 120, path
 
 
+def test_templates_take_their_arguments_by_name() -> None:
+    for path in (CHART / "templates").rglob("*"):
+        if path.is_file():
+            text = path.read_text()
+            assert not re.search(r'index \. \d|include "[^"]+" \(list', text), path
+
+
 def test_every_define_is_commented_prefixed_and_used() -> None:
     texts = {path: path.read_text() for path in (CHART / "templates").rglob("*") if path.is_file()}
     everything = "\n".join(texts.values())
@@ -187,7 +194,9 @@ def test_every_define_is_commented_prefixed_and_used() -> None:
         for match in re.finditer(r'\{\{-? define "([^"]+)"', text):
             assert match[1].startswith("cortex-async."), match[1]
             assert "*/}}" in text[: match.start()].rstrip()[-5:], f"{path}: {match[1]} has no comment"
-            used = f'"{match[1]}"' in everything.replace(match[0], "") or "problems-of-" in match[1]
+            used = f'"{match[1]}"' in everything.replace(match[0], "") or match[1].startswith(
+                "cortex-async.problems."
+            )
             assert used, f"{match[1]} is not used"
 
 

@@ -20,6 +20,7 @@ def every_failure() -> list[Decision]:
         outcome.on_invalid_json("expected a value"),
         outcome.on_invalid_response("Bad status line"),
         outcome.on_missing_payload(),
+        outcome.on_damaged_payload(),
         outcome.on_too_large_result("larger than S3 takes"),
         *(outcome.on_no_answer(kind, LAST) for kind in NoAnswer),
         *(outcome.on_response(status, "text/html", None, LAST) for status in range(100, 600)),

@@ -39,8 +39,8 @@ async def test_a_defect_does_not_end_the_heartbeat() -> None:
     requests = in_flight(queue, visibility_seconds=60)
     taken(requests, MemoryStore())
     beating = asyncio.create_task(requests.heartbeat())
-    await asyncio.sleep(70)
-    assert queue.calls == ["extend"] * 3
+    await asyncio.sleep(65)
+    assert queue.calls == ["extend"] * 5  # tried again at each beat, until it succeeds
     assert not beating.done()
     beating.cancel()
 

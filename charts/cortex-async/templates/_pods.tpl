@@ -1,52 +1,111 @@
-{{- /* Fields of every pod of the release. Input: list of root context, name of its service account. */}}
-{{- define "cortex-async.pod-basics" -}}
-{{- $root := index . 0 -}}
-serviceAccountName: {{ index . 1 | quote }}
-enableServiceLinks: false
-{{- with uniq (concat ($root.Values.imagePullSecrets | default list) (($root.Values.global).imagePullSecrets | default list)) }}
-imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- /* Image of the glue. Input: the root context. */}}
+{{- define "cortex-async.image" -}}
+{{- with (.Values.global).imageRegistry }}{{ . }}/{{ end -}}
+{{ .Values.image.repository }}
+{{- with .Values.image.digest }}@{{ . }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end -}}
+{{- end }}
+
+{{- /* A container of the glue, without ports, probes and mounts.
+Input: dict of root, name (the glue's command too), resources, args (those after --config FILE; may be left out). */}}
+{{- define "cortex-async.glueContainer" -}}
+name: {{ .name }}
+image: {{ include "cortex-async.image" .root | quote }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+command: [python, -m, cortex_async]
+args: {{ concat (list .name "--config" "/etc/cortex-async/api.json") (.args | default list) | toJson }}
+env:
+  - name: CORTEX_VERSION
+    value: {{ .root.Chart.AppVersion | quote }}
+  - name: CORTEX_LOG_LEVEL
+    value: {{ .root.Values.logLevel }}
+  {{- if .root.Values.emulator.enabled }}
+  - name: AWS_ACCESS_KEY_ID
+    value: emulator
+  - name: AWS_SECRET_ACCESS_KEY
+    value: emulator
+  {{- end }}
+  {{- with .root.Values.aws.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .root.Values.aws.credentialsSecret }}
+envFrom:
+  - secretRef:
+      name: {{ . | quote }}
+{{- end }}
+securityContext: {{- include "cortex-async.glueSecurityContext" .root | nindent 2 }}
+{{- with include "cortex-async.resources" .resources | trim }}
+resources: {{- . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{- /* Where pods run. Input: list of root context, component, the values that hold nodeSelector and so on,
-tolerations to add. */}}
+{{- /* Security context of the glue's containers: Pod Security restricted, and a read-only root file system.
+Input: the root context. */}}
+{{- define "cortex-async.glueSecurityContext" -}}
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+{{- with .Values.image.runAsUser }}
+runAsUser: {{ int . }}
+runAsGroup: {{ int . }}
+{{- end }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- /* Requests and limits of a container, as YAML. Input: resources as the values have them. */}}
+{{- define "cortex-async.resources" -}}
+{{- range $kind := list "requests" "limits" }}
+{{- with get $ $kind }}
+{{ $kind }}:
+  {{- range $resource, $amount := . }}
+  {{ $resource }}: {{ include (eq $resource "cpu" | ternary "cortex-async.cpu" "cortex-async.bytes") $amount | quote }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Fields that every pod of the release has. Input: dict of root, serviceAccountName. */}}
+{{- define "cortex-async.podDefaults" -}}
+serviceAccountName: {{ .serviceAccountName | quote }}
+enableServiceLinks: false
+{{- with .root.Values }}
+{{- with uniq (concat (.imagePullSecrets | default list) ((.global).imagePullSecrets | default list)) }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Where pods run, as YAML; may be empty. Input: dict of root, component, settings (values with nodeSelector
+and so on), tolerations (more of them; may be left out). */}}
 {{- define "cortex-async.scheduling" -}}
-{{- $root := index . 0 -}}
-{{- $component := index . 1 -}}
-{{- $settings := index . 2 -}}
-{{- with $settings.nodeSelector }}
+{{- with .settings.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with concat ($settings.tolerations | default list) (index . 3) }}
+{{- with concat (.settings.tolerations | default list) (.tolerations | default list) }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with $settings.topologySpreadConstraints }}
+{{- with .settings.topologySpreadConstraints }}
 topologySpreadConstraints:
   {{- range . }}
   {{- $defaults := dict "maxSkew" 1 "whenUnsatisfiable" "ScheduleAnyway" }}
-  - {{- merge (dict) . $defaults | toYaml | nindent 4 }}
+  - {{ merge (dict) . $defaults | toYaml | nindent 4 | trim }}
     labelSelector:
-      matchLabels: {{- include "cortex-async.selector-labels" (list $root $component) | nindent 8 }}
+      matchLabels: {{- include "cortex-async.selectorLabels" $ | nindent 8 }}
   {{- end }}
 {{- end }}
-{{- with $settings.priorityClassName }}
+{{- with .settings.priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end }}
 
-{{- /* Annotations of a service account: its own, else those of serviceAccount. Input: list of root context, its values. */}}
-{{- define "cortex-async.service-account-annotations" -}}
-{{- with (index . 1).annotations | default (index . 0).Values.serviceAccount.annotations -}}
-{{- toYaml . -}}
-{{- end -}}
-{{- end }}
-
-{{- /* Annotations by which pods restart when what they read at their start changes: their part of api.json, and the
-account's annotations, by which they were given a role. Input: list of root context, values of the service account,
-keys of api.json that the pods do not read. */}}
+{{- /* Annotations that restart pods when what they read at their start changes: their part of api.json, and the
+annotations of their service account, which give them a role.
+Input: dict of root, account (values of the service account), unread (keys of api.json that they do not read). */}}
 {{- define "cortex-async.checksums" -}}
-{{- $config := include "cortex-async.api-json" (index . 0) | fromJson -}}
-{{- range slice . 2 }}{{ $config = omit $config . }}{{ end -}}
+{{- $config := include "cortex-async.apiJson" .root | fromJson -}}
+{{- range .unread }}{{ $config = omit $config . }}{{ end -}}
 checksum/api.json: {{ $config | toJson | sha256sum }}
-checksum/service-account: {{ include "cortex-async.service-account-annotations" (list (index . 0) (index . 1)) | sha256sum }}
+checksum/service-account: {{ include "cortex-async.serviceAccountAnnotations" (pick . "root" "account") | sha256sum }}
 {{- end }}

@@ -26,6 +26,7 @@ from cortex_async.backoff import Backoff, Health, RetryPolicy
 from cortex_async.config import AwsConfig
 from cortex_async.errors import AwsRefused, AwsUnavailable, CredentialsError, ObjectExists, ObjectMissing
 from cortex_async.http.body import Body, BodyInPieces
+from cortex_async.http.client_connection import Connector
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +73,9 @@ class AwsSession:
         self.credentials = Credentials()
         self.clock_offset = 0.0  # seconds to add to this machine's clock, learnt from refusals
         self.http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=50),
+            connector=Connector(keepalive_seconds=50, dns_seconds=60),
             auto_decompress=False,
+            read_bufsize=limits.READ_AHEAD_BYTES,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         )

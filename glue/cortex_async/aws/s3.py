@@ -13,9 +13,18 @@ from cortex_async import limits
 from cortex_async.aws.client import Answer, AwsSession, Call, Service
 from cortex_async.aws.endpoints import aws_endpoint
 from cortex_async.backoff import RetryPolicy
-from cortex_async.errors import AwsError, AwsRefused, AwsUnavailable, ObjectMissing, ObjectTooLarge, UploadLost
+from cortex_async.errors import (
+    AwsError,
+    AwsRefused,
+    AwsUnavailable,
+    ObjectDamaged,
+    ObjectMissing,
+    ObjectTooLarge,
+    UploadLost,
+)
 
 META = "x-amz-meta-"
+_BEYOND_END = frozenset({"InvalidRange"})
 _LOST = frozenset({"NoSuchUpload", "InvalidPart", "ConditionalRequestConflict"})
 
 
@@ -41,9 +50,18 @@ class S3:
         await self.send("PutObject", "PUT", key, {**headers, **extra}, body)
 
     async def open(self, key: str, start: int = 0) -> aiohttp.ClientResponse:
-        """GetObject from byte `start` on, its body unread, for `async with`; raises ObjectMissing."""
+        """GetObject from byte `start` on, its body unread, for `async with`.
+
+        Raises ObjectMissing, and ObjectDamaged when the object ends before `start`.
+        """
         headers = {"range": f"bytes={start}-"} if start else {}
-        return await self._service.open(Call("GetObject", "GET", self._path(key), "", headers))
+        call = Call("GetObject", "GET", self._path(key), "", headers, final_codes=_BEYOND_END)
+        try:
+            return await self._service.open(call)
+        except AwsRefused as error:
+            if error.code not in _BEYOND_END:
+                raise
+            raise ObjectDamaged(error.operation, error.status, error.code, f"there is no byte {start}") from error
 
     async def head(self, key: str) -> Mapping[str, str]:
         """HeadObject: the object's headers; raises ObjectMissing."""

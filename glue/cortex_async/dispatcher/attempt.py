@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import aiohttp
 from cortex_async import limits
 from cortex_async.backoff import Backoff
 from cortex_async.config import ApiConfig
-from cortex_async.dispatcher import outcome
+from cortex_async.dispatcher import outcome, suspicion
 from cortex_async.dispatcher.container import Container
 from cortex_async.dispatcher.container_timeout import ContainerTimeout
 from cortex_async.dispatcher.in_flight import InFlight, Request
@@ -19,7 +20,7 @@ from cortex_async.dispatcher.outcome import Action, Attempts, Decision, NoAnswer
 from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.dispatcher.response_body import excerpt, is_small, json_pieces, read_json
 from cortex_async.dispatcher.results import store_result
-from cortex_async.errors import ObjectMissing, ObjectTooLarge, UploadLost
+from cortex_async.errors import ObjectDamaged, ObjectMissing, ObjectTooLarge, UploadLost
 from cortex_async.http.overrides import InvalidResponse
 from cortex_async.storage.protocol import Status, Store
 
@@ -70,7 +71,17 @@ class AttemptRunner:
             kind = NoAnswer.REFUSED if hold.expired() else NoAnswer.BROKEN
             facts = {"id": request.id, "reason": type(error).__name__}
             log.warning(kind.value[1], extra=facts)
-            return Verdict(outcome.on_no_answer(kind, self.attempts(request)))
+            return Verdict(self._on_no_answer(request, kind))
+
+    def _on_no_answer(self, request: Request, kind: NoAnswer) -> Decision:
+        attempts = self.attempts(request)
+        if kind is NoAnswer.BROKEN:
+            company = self._in_flight.had_company(request)
+            is_own_fault = suspicion.is_own_fault(is_suspect=request.is_suspect, had_company=company)
+            return outcome.on_broken(attempts, is_own_fault=is_own_fault, jitter=random.random())
+        if not self._readiness.is_ready:
+            return outcome.on_unready(attempts, is_suspect=request.is_suspect)
+        return outcome.on_no_answer(kind, attempts)
 
     async def _until_connected(self, request: Request, hold: asyncio.Timeout) -> Verdict:
         """Try until a connection is made: nothing was sent before. `hold` runs only while none is."""
@@ -93,6 +104,8 @@ class AttemptRunner:
             payload = await self._payload(request)
         except ObjectMissing:
             return Verdict(outcome.on_missing_payload())
+        except ObjectDamaged:
+            return Verdict(outcome.on_damaged_payload())
         try:
             async with asyncio.timeout(self._timeout_seconds) as timeout:
                 timer = ContainerTimeout(timeout)

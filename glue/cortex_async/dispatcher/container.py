@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from cortex_async import limits
+from cortex_async.http.client_connection import Connector
 from cortex_async.http.headers import REQUEST_ID
 from cortex_async.http.overrides import InvalidResponse, ReadingSocket, ended_with_its_connection
 from cortex_async.queue.message import Message
@@ -18,12 +18,11 @@ class Container:
 
     def __init__(self, port: int) -> None:
         self._base = f"http://127.0.0.1:{port}/"
-        self.http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                keepalive_timeout=limits.CONTAINER_KEEPALIVE_SECONDS,
-                socket_factory=lambda info: ReadingSocket(*info[:3]),
+        self._http = aiohttp.ClientSession(
+            connector=Connector(
+                limits.CONTAINER_KEEPALIVE_SECONDS, socket_factory=lambda info: ReadingSocket(*info[:3])
             ),
+            auto_decompress=False,  # aiohttp's takes a gzip body without its end for a whole one
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=limits.CONTAINER_HEADER_BYTES,
             max_field_size=limits.CONTAINER_HEADER_BYTES,
@@ -45,17 +44,13 @@ class Container:
         headers = [*message.headers, (REQUEST_ID, message.id), ("Content-Length", str(message.size))]
         status = None
         try:
-            async with self.http.post(url, data=payload, headers=headers, allow_redirects=False) as response:
+            async with self._http.post(url, data=payload, headers=headers, allow_redirects=False) as response:
                 status = response.status
                 with ended_with_its_connection(response):
                     yield response
         except aiohttp.ClientResponseError as error:
             raise InvalidResponse(error.message, status) from error
-        except aiohttp.ClientPayloadError as error:
-            if not isinstance(error.__cause__, ContentEncodingError):
-                raise
-            raise InvalidResponse(error.__cause__.message, status) from error
 
     async def close(self) -> None:
         """Close all connections."""
-        await self.http.close()
+        await self._http.close()

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from cortex_async import limits
 from cortex_async.dispatcher.pace import Load, Pace
 from cortex_async.dispatcher.progress_marker import ProgressMarker
+from cortex_async.dispatcher.slots import Slots
 from cortex_async.errors import AwsError
 from cortex_async.queue.message import Message
 from cortex_async.queue.protocol import Queue, Received
@@ -22,9 +22,10 @@ class Request:
     """One request in flight.
 
     `receive_count` is SQS's. `receipts` maps message ids to receipt handles: a duplicate delivery adds one.
-    `attempt` is the number of this attempt, from 1 on. `has_failed` says that the attempt counts also when the
-    request is given back. `began_at` is the time, by the loop's clock, since which it takes one of the
-    `max_concurrency` slots; None before and after. `extended_at` is when its visibility was extended last.
+    `attempt` is the number of this attempt, from 1 on; `is_suspect` says that it may have broken the container
+    before (suspicion.py). `is_settled` says that it is recorded what the attempt came to. `began_at` is the time,
+    by the loop's clock, since which it takes one of the `max_concurrency` slots; None before and after.
+    `extended_at` is when its visibility was extended last.
     `posted_at` and `left_at` tell when it was sent to the container, and when that had done its part; `status` is
     that of the response.
     """
@@ -34,7 +35,8 @@ class Request:
     receipts: dict[str, str]
     marker: ProgressMarker
     attempt: int = 1
-    has_failed: bool = False
+    is_suspect: bool = False
+    is_settled: bool = False
     is_stored: bool = False
     began_at: float | None = None
     posted_at: float | None = None
@@ -61,10 +63,9 @@ class InFlight:
         self._max_concurrency = max_concurrency
         self._requests: dict[str, Request] = {}
         self._pace = pace
-        self._in_container = 0
+        self._slots: Slots[Request] = Slots(max_concurrency)
         self._stored = 0  # of those in flight: only their messages are still to be deleted
         self._began_sum = 0.0  # of all in the container
-        self._waiting: deque[asyncio.Future[bool]] = deque()
         self._worked_seconds = 0.0  # of all that have left the container
         self.changed = asyncio.Event()
 
@@ -77,7 +78,7 @@ class InFlight:
     @property
     def active(self) -> int:
         """How many requests are in the container."""
-        return self._in_container
+        return self._slots.taken
 
     @property
     def busy_seconds(self) -> float:
@@ -86,16 +87,26 @@ class InFlight:
         return self._worked_seconds + sum(now - each.began_at for each in self if each.began_at is not None)
 
     @property
-    def is_storing_too_much(self) -> bool:
-        """Whether so many answers wait to be stored that nothing more should be received."""
-        storing = len(self._requests) - self._in_container - len(self._waiting) - self._stored
-        return storing >= max(limits.STORING_AT_MOST, self._max_concurrency)
+    def is_shared(self) -> bool:
+        """Whether several requests may be with the container at once."""
+        return self._max_concurrency > 1
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more should be received: too many answers wait to be stored, or suspects for a slot."""
+        slots = self._slots
+        storing = len(self._requests) - slots.taken - slots.waiting - slots.suspects_waiting - self._stored
+        return (
+            storing >= max(limits.STORING_AT_MOST, self._max_concurrency)
+            or slots.suspects_waiting >= limits.SUSPECTS_AT_MOST
+            or slots.is_closed
+        )
 
     def load(self, asked: int) -> Load:
         """What is in flight, beside the `asked` messages of open receives."""
-        busy = self._in_container
+        busy = self._slots.taken
         mean_age = asyncio.get_running_loop().time() - self._began_sum / busy if busy else 0.0
-        return Load(busy, len(self._waiting), asked, mean_age)
+        return Load(busy, self._slots.waiting, asked, mean_age)
 
     def find_duplicate(self, message: Message, received: Received) -> bool:
         """Whether the request is in flight already; then this delivery only adds a receipt handle."""
@@ -111,28 +122,23 @@ class InFlight:
 
     async def take_slot(self, request: Request) -> bool:
         """Wait for a slot, in the order of arrival; False when none got free in time, or the pod shuts down."""
-        loop = asyncio.get_running_loop()
-        if self._waiting or self._in_container >= self._max_concurrency:
-            turn: asyncio.Future[bool] = loop.create_future()
-            self._waiting.append(turn)
-            timer = loop.call_later(limits.TURN_SECONDS, _refuse, turn)
-            try:
-                if not await turn:
-                    return False
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled() and turn.result():
-                    self._in_container -= 1
-                    self._serve()
-                raise
-            finally:
-                timer.cancel()
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
-        else:
-            self._in_container += 1
-        request.began_at = loop.time()
-        self._began_sum += request.began_at
+        if not await self._slots.take(request, limits.TURN_SECONDS):
+            return False
+        self._begin(request)
         return True
+
+    async def take_slot_apart(self, request: Request, *, alone: bool) -> bool:
+        """Wait as a suspect does, with no slot meanwhile (suspicion.py); False when the pod shuts down."""
+        self._end(request)
+        self.changed.set()
+        if not await self._slots.take_apart(request, alone=alone):
+            return False
+        self._begin(request)
+        return True
+
+    def had_company(self, request: Request) -> bool:
+        """Whether others were with the container during this attempt, which has its slot still."""
+        return self._slots.had_company(request)
 
     def free_slot(self, request: Request) -> None:
         """Say that the container has done its part; saying it again changes nothing."""
@@ -142,23 +148,22 @@ class InFlight:
         seconds = request.left_at - request.began_at
         self._pace.worked(seconds)
         self._worked_seconds += seconds
-        self._began_sum -= request.began_at
-        request.began_at = None
-        self._in_container -= 1
-        self._serve()
+        self._end(request)
+        self._slots.give_back(request)
+        self.changed.set()
 
     def stop_waiting(self) -> None:
         """Let none that waits for a slot go on waiting: the pod shuts down."""
-        for turn in self._waiting:
-            _refuse(turn)
+        self._slots.refuse_all()
 
-    def _serve(self) -> None:
-        while self._waiting and self._in_container < self._max_concurrency:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._in_container += 1
-                turn.set_result(True)
-        self.changed.set()
+    def _begin(self, request: Request) -> None:
+        request.began_at = asyncio.get_running_loop().time()
+        self._began_sum += request.began_at
+
+    def _end(self, request: Request) -> None:
+        if request.began_at is not None:
+            self._began_sum -= request.began_at
+            request.began_at = None
 
     def remove(self, request: Request) -> None:
         """Forget a request: it has ended, or was given back."""
@@ -196,13 +201,17 @@ class InFlight:
             due = max(due + self._interval / 2, loop.time())
             await asyncio.sleep(due - loop.time())
             old = [each for each in self if loop.time() - each.extended_at >= self._interval]
-            for each in old:
-                each.extended_at = loop.time()
-            await asyncio.gather(*[self._each_receipt(each, "extend", self._extend) for each in old])
+            await asyncio.gather(*[self._extend(each) for each in old])
 
-    async def _extend(self, handle: str) -> None:
-        async with asyncio.timeout(self._interval / 2):
-            await self._queue.extend(handle)
+    async def _extend(self, request: Request) -> None:
+        began = asyncio.get_running_loop().time()
+
+        async def extend(handle: str) -> None:
+            async with asyncio.timeout(self._interval):
+                await self._queue.extend(handle)
+            request.extended_at = began
+
+        await self._each_receipt(request, "extend", extend)
 
     async def _each_receipt(self, request: Request, name: str, change: Callable[[str], Awaitable[None]]) -> None:
         changes = [_logged(request, name, change(handle)) for handle in request.receipts.values()]
@@ -210,11 +219,6 @@ class InFlight:
             await changes[0]
         else:
             await asyncio.gather(*changes)
-
-
-def _refuse(turn: asyncio.Future[bool]) -> None:
-    if not turn.done():
-        turn.set_result(False)
 
 
 async def _logged(request: Request, name: str, change: Awaitable[None]) -> None:

@@ -1,5 +1,6 @@
 """What happens to a request: the table of design.md as pure decisions."""
 
+import dataclasses
 import email.utils
 import enum
 import json
@@ -31,13 +32,18 @@ class NoAnswer(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An action, with what it needs: a failure's code and message, or the delay of a retry in seconds."""
+    """An action, with what it needs: a failure's code and message, or the delay of a retry in seconds.
+
+    A retry `counts` if this was an attempt; `is_suspect` says that the request may have broken the container.
+    """
 
     action: Action
     code: str = ""
     message: str = ""
     delay_seconds: int = 0
     dead_letter: bool = False
+    counts: bool = True
+    is_suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,12 @@ def on_missing_payload() -> Decision:
     return Decision(Action.FAIL, "payload_missing", "the payload is not in the bucket; was it deleted there?")
 
 
+def on_damaged_payload() -> Decision:
+    """Decide about a message whose payload is not what was stored."""
+    message = "the payload in the bucket has another size than the request had; was it replaced, or restored?"
+    return Decision(Action.FAIL, "payload_damaged", message)
+
+
 def on_no_answer(kind: NoAnswer, attempts: Attempts) -> Decision:
     """Decide about an attempt that brought no complete response."""
     code, message = kind.value
@@ -134,6 +146,26 @@ def on_no_answer(kind: NoAnswer, attempts: Attempts) -> Decision:
     if not attempts.is_last:
         return Decision(Action.RETRY, delay_seconds=retry_delay(attempts, None))
     return Decision(Action.FAIL, code, f"{message}, at the last of {attempts.maximum} attempts", dead_letter=True)
+
+
+def on_broken(attempts: Attempts, *, is_own_fault: bool, jitter: float) -> Decision:
+    """Decide about a connection that broke under a request; `jitter` is from 0 to 1.
+
+    The delays spread, since all that were in a container that crashed come back.
+    """
+    delay = round(retry_delay(attempts, None) * (1 + 2 * jitter))
+    if not is_own_fault:
+        return Decision(Action.RETRY, delay_seconds=delay, counts=False, is_suspect=True)
+    decision = on_no_answer(NoAnswer.BROKEN, attempts)
+    if decision.action is not Action.RETRY:
+        return decision
+    return dataclasses.replace(decision, delay_seconds=delay, is_suspect=True)
+
+
+def on_unready(attempts: Attempts, *, is_suspect: bool) -> Decision:
+    """Decide about a request that was not sent, since the container was not ready again in time."""
+    delay = retry_delay(attempts, None)
+    return Decision(Action.RETRY, delay_seconds=delay, counts=False, is_suspect=is_suspect)
 
 
 def is_json(content_type: str) -> bool:
@@ -145,10 +177,13 @@ def is_json(content_type: str) -> bool:
 
 
 def retry_delay(attempts: Attempts, retry_after: str | None, now: float | None = None) -> int:
-    """Seconds until the next attempt: what Retry-After asks for, at most 15 min, else 1, 2, 4, … 60."""
+    """Seconds until the next attempt: what Retry-After asks for, at most 15 min, else 1, 2, 4, … 60.
+
+    A Retry-After of none, or in the past, is no reason to make all attempts at once.
+    """
     asked = _parse_retry_after(retry_after, time.time() if now is None else now)
-    if asked is not None:
-        return max(0, min(asked, limits.RETRY_AFTER_MOST_SECONDS))
+    if asked is not None and asked > 0:
+        return min(asked, limits.RETRY_AFTER_MOST_SECONDS)
     return int(min(limits.RETRY_DELAY_MOST_SECONDS, 2 ** (attempts.current - 1)))
 
 

@@ -4,16 +4,16 @@ import logging
 import time
 
 from cortex_async import limits, logs
-from cortex_async.dispatcher import outcome
+from cortex_async.dispatcher import outcome, suspicion
 from cortex_async.dispatcher.attempt import AttemptRunner, Verdict
 from cortex_async.dispatcher.in_flight import InFlight, Request
 from cortex_async.dispatcher.metrics import DispatcherMetrics
-from cortex_async.dispatcher.outcome import Action, Failure
+from cortex_async.dispatcher.outcome import Action, Decision, Failure
 from cortex_async.dispatcher.results import store_result
 from cortex_async.errors import AwsRefused
 from cortex_async.metrics import new_registry
 from cortex_async.queue.protocol import Queue
-from cortex_async.storage.protocol import Status, Store
+from cortex_async.storage.protocol import Progress, Status, Store
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,9 @@ class Processor:
             await self.decline(request)
             return
         may_begin = await self._may_begin(request)
+        if may_begin and request.is_suspect and not await self._take_slot_apart(request):
+            await self.decline(request)
+            return
         facts = {"id": request.id, "attempt": request.attempt, "receive_count": request.receive_count}
         log.info("request taken", extra=facts)
         verdict = await self._attempt(request) if may_begin else None
@@ -61,10 +64,11 @@ class Processor:
 
     async def give_back(self, request: Request, seconds: float) -> None:
         """Give an unfinished request back on shutdown: an attempt that was cut short does not count."""
-        if request.has_failed:
+        if request.is_settled:
             request.marker.close()
         else:
-            await request.marker.take_back(request.attempt, seconds / 2)
+            before = Progress(request.attempt - 1, is_suspect=request.is_suspect)
+            await request.marker.take_back(before, seconds / 2)
         await self._in_flight.release(request, 0, seconds / 2)
 
     async def _may_begin(self, request: Request) -> bool:
@@ -76,19 +80,30 @@ class Processor:
             return True
         if await self._store.has_result(request.id):
             return False
-        request.attempt = 1 + await self._store.attempts_begun(request.id)
+        standing = suspicion.on_return(await self._store.progress(request.id))
+        request.attempt, request.is_suspect = standing.attempt, standing.is_suspect
         return True
+
+    async def _take_slot_apart(self, request: Request) -> bool:
+        attempts = self._attempts.attempts(request)
+        if attempts.current > attempts.maximum:
+            return True  # it is failed without another attempt
+        alone = suspicion.goes_alone(attempts.current, attempts.maximum, is_suspect=True)
+        return await self._in_flight.take_slot_apart(request, alone=alone)
 
     async def _attempt(self, request: Request) -> Verdict:
         """Make an attempt that is marked in the bucket: before it begins, unless it is the first."""
-        refusal = outcome.on_receive(self._attempts.attempts(request), request.receive_count)
+        attempts = self._attempts.attempts(request)
+        refusal = outcome.on_receive(attempts, request.receive_count)
         if refusal is not None:
             return Verdict(refusal)
         self._metrics.attempt_begins()
+        is_suspect = request.is_suspect
+        progress = Progress(request.attempt, self._in_flight.is_shared and not is_suspect, is_suspect)
         if request.receive_count > 1:
-            await request.marker.ensure(request.attempt)
+            await request.marker.ensure(progress)
             return await self._attempts.run(request)
-        with request.marker.after_a_while(request.attempt):
+        with request.marker.after_a_while(progress):
             return await self._attempts.run(request)
 
     async def _finish(self, request: Request, verdict: Verdict) -> str:
@@ -96,7 +111,7 @@ class Processor:
         decision = verdict.decision
         match decision.action:
             case Action.RETRY:
-                await self._count(request)
+                await self._settle(request, decision)
                 await self._in_flight.release(request, decision.delay_seconds, limits.RETRY_LONGEST_SECONDS)
                 return f"retried in {decision.delay_seconds} s"
             case Action.COMPLETE:
@@ -112,7 +127,7 @@ class Processor:
             if await self._store.has_result(request.id):
                 return await self._clean_up_after_another(request)
             if has_attempted:
-                await self._count(request)
+                await self._settle(request, decision)
             # before the result: once there is one, nobody would miss the dead letter
             await self._dead_letters.send(request.id, request.message.encode())
         attempts = request.attempt if has_attempted else request.attempt - 1
@@ -122,10 +137,11 @@ class Processor:
         await self._clean_up(request, keep_payload=dead_letter)
         return f"failed: {decision.code}"
 
-    async def _count(self, request: Request) -> None:
-        """Make sure that this attempt, which has failed, counts when the message comes back."""
-        request.has_failed = True
-        await request.marker.ensure(request.attempt)
+    async def _settle(self, request: Request, decision: Decision) -> None:
+        """Record what this attempt came to, for when the message comes back."""
+        request.is_settled = True
+        attempt = request.attempt if decision.counts else request.attempt - 1
+        await request.marker.ensure(Progress(attempt, is_suspect=decision.is_suspect))
 
     async def _clean_up_after_another(self, request: Request) -> str:
         """Clean up when another attempt has a result, which may be that of a dead letter."""

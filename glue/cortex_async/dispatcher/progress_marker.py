@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cortex_async import limits
-from cortex_async.storage.protocol import Store
+from cortex_async.storage.protocol import Progress, Store
 
 log = logging.getLogger(__name__)
 
@@ -17,50 +17,50 @@ class ProgressMarker:
     def __init__(self, store: Store, request_id: str) -> None:
         self._store = store
         self._request_id = request_id
-        self._written = 0  # the attempt that the object tells of
+        self._written: Progress | None = None  # what the object tells, if this process wrote it
         self._writing: asyncio.Task[None] | None = None
 
     @contextmanager
-    def after_a_while(self, attempt: int) -> Iterator[None]:
+    def after_a_while(self, progress: Progress) -> Iterator[None]:
         """Begin to write the object when this has lasted for `MARK_AFTER_SECONDS`."""
-        timer = asyncio.get_running_loop().call_later(limits.MARK_AFTER_SECONDS, self._start, attempt)
+        timer = asyncio.get_running_loop().call_later(limits.MARK_AFTER_SECONDS, self._start, progress)
         try:
             yield
         finally:
             timer.cancel()
 
-    async def ensure(self, attempt: int) -> None:
-        """Return when the object tells of `attempt`."""
+    async def ensure(self, progress: Progress) -> None:
+        """Return when the object tells of that; without one, nothing has begun, and nothing needs to be told."""
         if self._writing is not None:
             await asyncio.wait({self._writing})
-        if self._written != attempt:
-            await self._write(attempt)
+        if progress != (self._written or Progress(0)):
+            await self._write(progress)
 
-    async def take_back(self, attempt: int, seconds: float) -> None:
-        """Let an attempt that was cut short not count, as far as that can be done in `seconds`."""
+    async def take_back(self, progress: Progress, seconds: float) -> None:
+        """Let the object tell of that, since an attempt was cut short, as far as it can be done in `seconds`."""
         is_uncertain = False
         if self._writing is not None:
             is_uncertain = bool((await asyncio.wait({self._writing}, timeout=seconds / 2))[1])
             self._writing.cancel()
         if self._written or is_uncertain:
-            await self._try_to_write(attempt - 1, seconds / 2)
+            await self._try_to_write(progress, seconds / 2)
 
     def close(self) -> None:
         """Stop writing: there is a result now."""
         if self._writing is not None:
             self._writing.cancel()
 
-    def _start(self, attempt: int) -> None:
+    def _start(self, progress: Progress) -> None:
         if not self._written:
-            self._writing = asyncio.create_task(self._try_to_write(attempt, limits.RETRY_LONGEST_SECONDS))
+            self._writing = asyncio.create_task(self._try_to_write(progress, limits.RETRY_LONGEST_SECONDS))
 
-    async def _try_to_write(self, attempt: int, seconds: float) -> None:
+    async def _try_to_write(self, progress: Progress, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._write(attempt)
+                await self._write(progress)
         except TimeoutError:
             log.warning("could not mark a request as in progress", extra={"id": self._request_id})
 
-    async def _write(self, attempt: int) -> None:
-        await self._store.mark_in_progress(self._request_id, attempt)
-        self._written = attempt
+    async def _write(self, progress: Progress) -> None:
+        await self._store.mark_in_progress(self._request_id, progress)
+        self._written = progress

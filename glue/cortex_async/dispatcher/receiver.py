@@ -57,7 +57,7 @@ class Receiver:
     def _start_receives(self) -> None:
         """Open a receive if none is open; more only while there is a backlog, and for full batches."""
         now = asyncio.get_running_loop().time()
-        if now < self._paused_until or self._in_flight.is_storing_too_much:
+        if now < self._paused_until or self._in_flight.is_full:
             return
         while len(self._open) < (limits.RECEIVES_AT_ONCE if self._pace.has_backlog else 1):
             asked = sum(count for count, _ in self._open.values())

@@ -7,12 +7,13 @@ import aiohttp
 
 from cortex_async import limits
 from cortex_async.dispatcher.json_validator import JsonValidator, check
+from cortex_async.http.content_coding import decoded, is_coded
 
 
 def is_small(response: aiohttp.ClientResponse) -> bool:
     """Whether the body is known to be short, so that it is read and checked in one go."""
     size = response.content_length
-    return size is not None and size <= limits.PIECE_BYTES and "Content-Encoding" not in response.headers
+    return size is not None and size <= limits.PIECE_BYTES and not is_coded(response)
 
 
 async def read_json(response: aiohttp.ClientResponse) -> bytes:
@@ -25,7 +26,7 @@ async def read_json(response: aiohttp.ClientResponse) -> bytes:
 async def json_pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """Read a body of any size in pieces; raises InvalidJson at the latest where they end."""
     validator = JsonValidator()
-    async for piece in response.content.iter_chunked(limits.PIECE_BYTES):
+    async for piece in decoded(response):
         validator.feed(piece)
         yield piece
     validator.close()
@@ -35,7 +36,7 @@ async def excerpt(response: aiohttp.ClientResponse) -> str:
     """Return the first 4 KiB of an error response, or what came of them: its head has decided already."""
     begun = bytearray()
     with suppress(aiohttp.ClientError, OSError):
-        async for piece in response.content.iter_any():
+        async for piece in decoded(response):
             begun += piece
             if len(begun) >= limits.BODY_EXCERPT_BYTES:
                 response.close()

@@ -5,6 +5,8 @@ import logging
 from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
+
 from cortex_async import limits, metrics
 from cortex_async.aws.client import AwsSession
 from cortex_async.backoff import PERSISTENT
@@ -30,7 +32,7 @@ async def serve(config: ApiConfig) -> None:
         session = await stack.enter_async_context(AwsSession(config.aws, aws_calls.observe))
         container = Container(config.pod.port)
         stack.push_async_callback(container.close)
-        readiness = Readiness(config.probes, container.http)
+        readiness = Readiness(config.probes, await stack.enter_async_context(_probing_session()))
         admin = Admin(readiness, registry)
         await stack.enter_async_context(listening(admin.application(), config.dispatcher.admin_port))
         background: set[asyncio.Task[Any]] = {
@@ -56,6 +58,13 @@ async def serve(config: ApiConfig) -> None:
         await _end({receiving})
         await dispatcher.drain(config.pod.termination_grace_period_seconds - limits.EXIT_SECONDS)
         admin.drained.set()
+
+
+def _probing_session() -> aiohttp.ClientSession:
+    """A session without kept connections: what a server makes of a probe must not meet a request."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, force_close=True), cookie_jar=aiohttp.DummyCookieJar()
+    )
 
 
 async def _open_queues(session: AwsSession, config: ApiConfig) -> tuple[SqsQueue, SqsQueue]:

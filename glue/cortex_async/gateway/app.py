@@ -1,6 +1,6 @@
 """The HTTP API: `POST <endpoint>` and `GET <endpoint>/<id>`."""
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from cortex_async import logs
 from cortex_async.config import ApiConfig
@@ -14,6 +14,7 @@ from cortex_async.http.connection import error_document
 from cortex_async.metrics import new_registry
 from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
+from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Store
 
 _PROBES = frozenset({"/healthz", "/readyz"})
@@ -26,12 +27,18 @@ class Gateway:
     """
 
     def __init__(
-        self, config: ApiConfig, store: Store, stall_seconds: float, metrics: GatewayMetrics | None = None
+        self,
+        config: ApiConfig,
+        store: Store,
+        stall_seconds: float,
+        budget: MemoryBudget | None = None,
+        metrics: GatewayMetrics | None = None,
     ) -> None:
+        budget = budget or MemoryBudget()
         ids = RequestIds(config.cluster_name, config.name)
         self._endpoint = config.gateway.endpoint
-        self._submission = Submission(config, ids, store, stall_seconds)
-        self._results = Results(config, ids, store)
+        self._submission = Submission(config, ids, store, stall_seconds, budget)
+        self._results = Results(config, ids, store, budget)
         self._metrics = metrics or GatewayMetrics(new_registry(), config.name, Sampler(60, 1))
         self.queue: Queue | None = None
         self.stopping = False
@@ -70,6 +77,8 @@ class Gateway:
 
     async def _expect(self, request: web.Request) -> web.Response | None:
         """Let the client send its body, unless it is announced too large (RFC 9110, section 10.1.1)."""
+        if request.version < HttpVersion11:  # which knows no interim answers (RFC 9110, section 10.1.1)
+            return None
         if request.headers["Expect"].lower() != "100-continue":
             return error_document(417, "expectation_failed", "the only Expect that can be met is 100-continue")
         try:

@@ -11,8 +11,10 @@ from cortex_async.gateway import admin
 from cortex_async.gateway.app import Gateway
 from cortex_async.gateway.metrics import GatewayMetrics
 from cortex_async.gateway.scaling import Sampler
+from cortex_async.http.guard import Guard, connections_within_descriptors
 from cortex_async.http.server import listening, started, stop_signal
 from cortex_async.queue.sqs_queue import SqsQueue
+from cortex_async.storage.request_memory import budget_within, container_limit
 from cortex_async.storage.s3_store import S3Store
 
 
@@ -50,10 +52,13 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
     aws_calls = metrics.AwsCalls(registry, api.name)
     sampler = Sampler(api.scaling.window_seconds, api.scaling.target_in_flight)
     async with AwsSession(api.aws, aws_calls.observe) as session:
-        store = S3Store.open(session, api, PATIENT)
-        gateway = Gateway(api, store, stall_seconds, GatewayMetrics(registry, api.name, sampler))
+        budget = budget_within(container_limit())
+        store = S3Store.open(session, api, PATIENT, budget)
+        gateway = Gateway(api, store, stall_seconds, budget, GatewayMetrics(registry, api.name, sampler))
+        most = min(connections_within_descriptors(), budget.size // limits.CONNECTION_BYTES)
+        guard = Guard(most, budget)
         async with (
-            listening(gateway.application(), api.gateway.port, stall_seconds),
+            listening(gateway.application(), api.gateway.port, stall_seconds, guard),
             listening(admin.application(registry, sampler), api.gateway.admin_port),
         ):
             stopping = asyncio.create_task(stop.wait())

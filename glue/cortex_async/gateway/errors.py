@@ -9,6 +9,7 @@ from aiohttp import web
 from cortex_async import limits
 from cortex_async.errors import AwsRefused, AwsUnavailable, CortexError, QueueMissing
 from cortex_async.http.connection import error_document
+from cortex_async.storage.memory_budget import NoMemory
 from cortex_async.storage.protocol import DamagedResult
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,8 @@ async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn what a handler raises into a response."""
     try:
         return await handler(request)
-    except Rejected as error:
+    except (Rejected, NoMemory) as raised:
+        error = raised if isinstance(raised, Rejected) else _busy(raised)
         return error_document(error.status, error.code, str(error), _AGAIN if error.status == 503 else None)
     except AwsUnavailable as error:
         log.warning("a call failed", extra={"reason": str(error)})
@@ -46,6 +48,10 @@ async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     except (aiohttp.ClientError, web.RequestPayloadError, ConnectionError) as error:
         log.info("a client went away", extra={"reason": type(error).__name__})
         return error_document(400, "incomplete_body", "the body ended before its announced length")
+
+
+def _busy(error: NoMemory) -> Rejected:
+    return Rejected(503, "busy", f"{error}; nothing was accepted, try again")
 
 
 def _accepted(error: AwsUnavailable) -> str:

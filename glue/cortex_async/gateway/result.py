@@ -12,7 +12,9 @@ from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError
 from cortex_async.gateway.errors import Rejected
 from cortex_async.request_id import RequestIds
+from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import ResultMetadata, Status, Store
+from cortex_async.storage.request_memory import going_out
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +24,8 @@ _JSON = "application/json"
 class Results:
     """Answers for the requests of one API."""
 
-    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store) -> None:
+    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store, budget: MemoryBudget) -> None:
+        self._budget = budget
         self._ids = ids
         self._store = store
         self._retention_seconds = config.storage.retention_days * limits.SECONDS_A_DAY
@@ -34,9 +37,15 @@ class Results:
         """
         if self._ids.issued_at(request_id) is None:
             raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
-        found = await self._store.open_result(request_id)
-        if found is not None:
-            return await self._pass_on(request, request_id, *found)
+        with going_out(self._budget) as memory:
+            await memory.wait_for(limits.POLL_BYTES)
+            found = await self._store.open_result(request_id)
+            if found is not None and not memory.grow(_held_while_sent(found[1])):
+                await _closed(found[2])  # it would hold memory while it waits for some
+                await memory.wait_for(_held_while_sent(found[1]))
+                found = await self._store.open_result(request_id)
+            if found is not None:
+                return await self._pass_on(request, request_id, *found)
         if await self._store.is_in_progress(request_id):
             return _status(request_id, Status.IN_PROGRESS)
         if not self._ids.is_current(request_id, self._retention_seconds):
@@ -73,6 +82,15 @@ class Results:
                 if request.transport is not None:
                     request.transport.abort()
             return response
+
+
+def _held_while_sent(size: int) -> int:
+    return size if size <= limits.PIECE_BYTES else limits.SENDING_BYTES
+
+
+async def _closed(pieces: AsyncIterator[bytes]) -> None:
+    async with aclosing(pieces):  # type: ignore[type-var]
+        await anext(pieces, None)  # only a reading that has begun can be closed
 
 
 def _status(request_id: str, status: Status) -> web.Response:

@@ -11,18 +11,22 @@ from cortex_async import limits
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError, AwsRefused, QueueMissing
 from cortex_async.gateway.errors import Rejected
-from cortex_async.http.headers import Headers, kept
+from cortex_async.http.headers import Headers, as_text, kept
 from cortex_async.queue.message import Message
 from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
-from cortex_async.storage.memory_budget import NoMemory
+from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Store
+from cortex_async.storage.request_memory import RequestMemory, coming_in
 
 
 class Submission:
     """Accepts requests for one API."""
 
-    def __init__(self, config: ApiConfig, ids: RequestIds, store: Store, stall_seconds: float) -> None:
+    def __init__(
+        self, config: ApiConfig, ids: RequestIds, store: Store, stall_seconds: float, budget: MemoryBudget
+    ) -> None:
+        self._budget = budget
         self._ids = ids
         self._store = store
         self._inline_limit = config.queue.inline_limit_bytes
@@ -31,12 +35,16 @@ class Submission:
         self._stall_seconds = stall_seconds
 
     async def accept(self, request: web.Request, queue: Queue) -> str:
-        """Put the request on the queue and return its id; raises Rejected, AwsRefused or AwsUnavailable."""
+        """Put the request on the queue and return its id; raises Rejected, NoMemory or AwsError."""
         self.check_length(request)
         headers = self._headers(request)
+        with coming_in(self._budget) as memory:
+            return await self._accept(request, queue, headers, memory)
+
+    async def _accept(self, request: web.Request, queue: Queue, headers: Headers, memory: RequestMemory) -> str:
         request_id = self._ids.issue()
         pieces = self._pieces(request)
-        begun, complete = await _up_to(pieces, self._inline_limit)
+        begun, complete = await self._up_to(pieces, request.content_length, memory)
         query = request.rel_url.raw_query_string
         body = Message(request_id, headers, query, begun, len(begun)).encode() if complete else ""
         if complete and len(body.encode()) <= self._inline_limit:
@@ -45,12 +53,10 @@ class Submission:
         reference = Message(request_id, headers, query, None, self._limit)
         if len(reference.encode().encode()) > limits.SQS_BATCH_BYTES:
             raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
-        payload = _prepended(begun, pieces)
+        memory.keep_small(len(begun))
+        payload = _prepended(begun, pieces, memory)
         del begun, body  # an upload may be long, and one of many
-        try:
-            size = await self._store.put_payload(request_id, payload, request.content_length)
-        except NoMemory as error:
-            raise Rejected(503, "busy", f"{error}; nothing was accepted, try again") from error
+        size = await self._store.put_payload(request_id, payload, request.content_length)
         try:
             await queue.send(request_id, dataclasses.replace(reference, size=size).encode())
         except (AwsRefused, QueueMissing):
@@ -70,13 +76,12 @@ class Submission:
         return Rejected(413, "payload_too_large", message)
 
     def _headers(self, request: web.Request) -> Headers:
-        headers = kept(request.headers.items(), sensitive=self._sensitive)
         try:
-            for text in (request.rel_url.raw_query_string, *(part for header in headers for part in header)):
-                text.encode()
+            request.rel_url.raw_query_string.encode()
         except UnicodeEncodeError as error:
-            raise Rejected(400, "not_utf8", "the query and the headers must be UTF-8") from error
-        return headers
+            raise Rejected(400, "not_utf8", "the query must be UTF-8") from error
+        headers = kept(request.headers.items(), sensitive=self._sensitive)
+        return tuple((name, as_text(value)) for name, value in headers)
 
     async def _pieces(self, request: web.Request) -> AsyncIterator[bytes]:
         size = 0
@@ -100,19 +105,27 @@ class Submission:
                 raise self._too_large()
             yield piece
 
+    async def _up_to(
+        self, pieces: AsyncIterator[bytes], announced: int | None, memory: RequestMemory
+    ) -> tuple[bytes, bool]:
+        """Gather pieces until they are more than a message takes, or end: then the second part is True."""
+        limit = self._inline_limit
+        if announced is not None and announced > limit:  # no message: an upload takes its own memory
+            return b"", False
+        most = (limit + limits.PIECE_BYTES if announced is None else announced) * limits.BODY_FACTOR
+        gathered = bytearray()
+        async for piece in pieces:
+            await memory.grow((len(gathered) + len(piece)) * limits.BODY_FACTOR, most)
+            gathered += piece
+            if len(gathered) > limit:
+                return bytes(gathered), False
+        return bytes(gathered), True
 
-async def _up_to(pieces: AsyncIterator[bytes], limit: int) -> tuple[bytes, bool]:
-    """Gather pieces until they are more than `limit` bytes, or end: then the second part is True."""
-    gathered = bytearray()
-    async for piece in pieces:
-        gathered += piece
-        if len(gathered) > limit:
-            return bytes(gathered), False
-    return bytes(gathered), True
 
-
-async def _prepended(begun: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield begun
+async def _prepended(begun: bytes, pieces: AsyncIterator[bytes], memory: RequestMemory) -> AsyncIterator[bytes]:
+    if begun:
+        yield begun
     del begun
+    memory.give_back()
     async for piece in pieces:
         yield piece

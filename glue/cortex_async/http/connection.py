@@ -8,12 +8,20 @@ import asyncio
 import fcntl
 import json
 import logging
+import socket
 import struct
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import http_exceptions, web
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import _ErrInfo
+
+from cortex_async import limits
+from cortex_async.http.guard import Guard
+
+_BUSY = "there are too many requests at once; nothing was accepted, try again"
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +38,23 @@ class Connection(web.RequestHandler):
     for a head that begins while the request before is still answered, aiohttp's `keepalive_timeout` holds.
     """
 
-    __slots__ = ("_head_begun", "_head_timer", "_stall_seconds", "_unread_timer")
+    __slots__ = (
+        "_body",
+        "_guard",
+        "_head_begun",
+        "_head_timer",
+        "_held",
+        "_is_counted",
+        "_stall_seconds",
+        "_unread_timer",
+    )
 
-    def __init__(self, manager: web.Server, stall_seconds: float, **options: Any) -> None:
+    def __init__(self, manager: web.Server, stall_seconds: float, guard: Guard, **options: Any) -> None:
         super().__init__(manager, loop=asyncio.get_running_loop(), **options)
+        self._guard = guard
+        self._is_counted = False
+        self._held = 0  # of memory, for requests that have begun to come and have not ended
+        self._body: StreamReader = EMPTY_PAYLOAD  # of the request that came last
         self._stall_seconds = stall_seconds
         self._head_begun = False
         self._head_timer: asyncio.TimerHandle | None = None
@@ -44,11 +65,33 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)
         transport.set_write_buffer_limits(0)  # so that `pause_writing` tells of each byte that is not taken
+        if hasattr(transport, "max_size"):  # asyncio's own; what is read in one go
+            transport.max_size = limits.RECEIVE_BYTES
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, limits.SEND_BUFFER_BYTES
+        )
+        self._is_counted = self._guard.enter()
+        if not self._is_counted:
+            self._refuse()
+            return
         self._head_timer = self._after_stall(self._give_up)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client, and watch over a head that has begun."""
+        if self._waits_for_head():
+            if not self._head_begun:
+                self._give_back_memory()
+            is_taken = self._count(data)
+        else:
+            is_taken = not self._body.is_eof() or self._count(data)  # a body, or a request after it
+        if not is_taken:
+            self._refuse()
+            return
         super().data_received(data)
+        if self._messages and self._messages[-1][1] is not self._body:
+            self._body = self._messages[-1][1]
+            if not self._body.is_eof() and not self._take(limits.READING_BYTES):
+                self._messages[-1] = (_ErrInfo(503, ConnectionError(), "no memory"), EMPTY_PAYLOAD)
         if not self._waits_for_head():
             self._head_begun = False
             _cancel(self._head_timer)
@@ -56,6 +99,14 @@ class Connection(web.RequestHandler):
             self._head_begun = True
             _cancel(self._head_timer)
             self._head_timer = self._after_stall(self._give_up)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer a client that sends no more, if all of its request has come."""
+        is_answered = bool(self._messages) or not self._waits_for_head()
+        if not is_answered or not self._body.is_eof():
+            return False
+        self.close()
+        return True
 
     def pause_writing(self) -> None:
         """Watch over a client that does not take its answer as fast as it is written."""
@@ -70,6 +121,10 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the client."""
+        if self._is_counted:
+            self._is_counted = False
+            self._guard.leave()
+        self._give_back_memory()
         _cancel(self._head_timer)
         _cancel(self._unread_timer)
         super().connection_lost(exc)
@@ -84,7 +139,11 @@ class Connection(web.RequestHandler):
         """Answer what is not HTTP, and what no handler expected; the connection ends with it."""
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
-        if status >= 500:
+        if not request.headers.get("Expect", "").isascii():
+            response = error_document(417, "expectation_failed", "the only Expect that can be met is 100-continue")
+        elif status == 503:
+            response = error_document(503, "busy", _BUSY, {"Retry-After": str(limits.RETRY_AFTER_SECONDS)})
+        elif status >= 500:
             log.error("a request met a defect", exc_info=exc, extra={"path": request.path})
             response = error_document(500, "internal_error", "the server met an error of its own")
         elif isinstance(exc, http_exceptions.LineTooLong):
@@ -104,7 +163,33 @@ class Connection(web.RequestHandler):
             allow = {"Allow": resp.headers["Allow"]} if "Allow" in resp.headers else None
             reason = (resp.text or "").removeprefix(f"{resp.status}: ")
             resp = error_document(resp.status, code, f"{request.method} {request.path}: {reason}", allow)
-        return await super().finish_response(request, resp, start_time)
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            if not self._messages:
+                self._give_back_memory()
+
+    def _count(self, data: bytes) -> bool:
+        """Take memory for the heads in what has come; False when there is none."""
+        end = data.find(b"\r\n\r\n")
+        return self._take((len(data) if end < 0 else end) * limits.HEAD_FACTOR)
+
+    def _take(self, size: int) -> bool:
+        if not self._guard.take(size):
+            return False
+        self._held += size
+        return True
+
+    def _give_back_memory(self) -> None:
+        self._guard.give_back(self._held)
+        self._held = 0
+
+    def _refuse(self) -> None:
+        """Tell a client to come back, since there are too many; its connection ends."""
+        headers = {"Retry-After": str(limits.RETRY_AFTER_SECONDS)}
+        if self.transport is not None:
+            self.transport.write(_written(503, "Service Unavailable", "busy", _BUSY, headers))
+        self.force_close()
 
     def _waits_for_head(self) -> bool:
         return self._waiter is not None and not self._waiter.done()
@@ -144,9 +229,17 @@ def _unread_bytes(transport: asyncio.Transport) -> int:
 
 def _head_late(seconds: float) -> bytes:
     message = f"the request's head did not come within {seconds:g} s"
-    body = json.dumps({"error": {"code": "stalled", "message": message}}).encode()
-    head = (
-        "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    return _written(408, "Request Timeout", "stalled", message, {})
+
+
+def _written(status: int, reason: str, code: str, message: str, headers: Mapping[str, str]) -> bytes:
+    """An error document as a whole response, after which the connection is closed."""
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    fields = {
+        "Content-Type": "application/json; charset=utf-8",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **headers,
+    }
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+    return "\r\n".join(lines).encode() + body

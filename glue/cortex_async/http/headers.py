@@ -37,5 +37,17 @@ def kept(headers: Iterable[tuple[str, str]], *, sensitive: bool) -> Headers:
     return tuple((name, value) for name, value in received if _folded(name) not in dropped)
 
 
+def as_text(value: str) -> str:
+    """Return a value that is no UTF-8 as what it is by the older rule, Latin-1 (RFC 9110, section 5.5).
+
+    aiohttp gives bytes that are no UTF-8 as lone surrogates.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value
+
+
 def _folded(name: str) -> str:
     return name.lower().replace("_", "-")

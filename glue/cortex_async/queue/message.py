@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from cortex_async.errors import CortexError
-from cortex_async.http.headers import Headers
+from cortex_async.http.headers import Headers, kept
 
 VERSION = 1
 
 # Code points that SQS refuses in a message body (API reference, SendMessage), and JSON does not escape.
 _REFUSED_BY_SQS = re.compile("[\ufffe\uffff\ud800-\udfff]")
+
+
+# What would end a line, or a request line's target (RFC 9110, sections 5.1 and 5.5; RFC 9112, section 3).
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_NO_FIELD_VALUE = re.compile("[\0\r\n\ud800-\udfff]")
+_NOT_IN_A_TARGET = re.compile("[\0-\x20\x7f\ud800-\udfff]")
 
 
 class NotOurs(CortexError):
@@ -59,9 +65,8 @@ def decode(body: str) -> Message:
         raise NotOurs(f"the message is not an object of version {VERSION}")
     try:
         payload, size = _payload_of(document["payload"])
-        return Message(
-            _text(document["id"]), _headers_of(document["headers"]), _text(document["query"]), payload, size
-        )
+        headers = kept(_headers_of(document["headers"]), sensitive=True)  # whoever wrote them
+        return Message(_text(document["id"]), headers, _query_of(document["query"]), payload, size)
     except (KeyError, TypeError, ValueError) as error:
         raise NotOurs(f"the message lacks a part, or has one of another type: {type(error).__name__}") from error
 
@@ -103,7 +108,17 @@ def _payload_of(part: Any) -> tuple[bytes | None, int]:
 def _headers_of(part: Any) -> Headers:
     if not isinstance(part, list) or not all(isinstance(pair, list) for pair in part):
         raise TypeError
-    return tuple((_text(name), _text(value)) for name, value in part)
+    headers = tuple((_text(name), _text(value)) for name, value in part)
+    if not all(_TOKEN.fullmatch(name) and not _NO_FIELD_VALUE.search(value) for name, value in headers):
+        raise ValueError
+    return headers
+
+
+def _query_of(value: Any) -> str:
+    query = _text(value)
+    if _NOT_IN_A_TARGET.search(query):
+        raise ValueError
+    return query
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The memory that all uploads of a process share, and the parts that take it.
+"""The memory that all requests and uploads of a process share, and the parts that take it.
 
 A part is held whole until S3 has it, since it may have to be sent again; S3 takes none under 5 MiB but the last.
 """
@@ -24,11 +24,17 @@ class MemoryBudget:
 
     While half of it is free, a part takes bytes as they come, so that slow uploads, which are many, hold little.
     Then a part takes all that it may still need at once: so those that have begun can always be completed.
+
+    `reserve` bytes are kept for what is small and must not wait for uploads, as heads and results on their way out
+    are; that may take more, but no more than half of all.
     """
 
-    def __init__(self, size: int = limits.UPLOAD_MEMORY_BYTES) -> None:
+    def __init__(self, size: int = limits.UPLOAD_MEMORY_BYTES, reserve: int = 0) -> None:
+        self.size = size
         self._free = size
         self._half = size // 2
+        self._reserve = reserve
+        self._small = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @property
@@ -38,7 +44,7 @@ class MemoryBudget:
 
     def take_now(self, size: int) -> bool:
         """Take bytes if more than half of all is free then; say whether they were taken."""
-        if self._waiting or self._free - size < self._half:
+        if self._waiting or self._available - size < self._half:
             return False
         self._free -= size
         return True
@@ -48,7 +54,7 @@ class MemoryBudget:
 
         With `may_exceed` they are taken after `RESULT_WAIT_SECONDS` even if there are none.
         """
-        if not self._waiting and size <= self._free:
+        if not self._waiting and size <= self._available:
             self._free -= size
             return
         place = (size, asyncio.get_running_loop().create_future())
@@ -76,8 +82,26 @@ class MemoryBudget:
         self._free += size
         self._serve()
 
+    def take_small(self, size: int) -> bool:
+        """Take bytes for what does not wait; say whether they were taken. They go back by `give_back_small`."""
+        if self._small + size > self._half or size > self._free:
+            return False
+        self._small += size
+        self._free -= size
+        return True
+
+    def give_back_small(self, size: int) -> None:
+        """Return bytes taken by `take_small`."""
+        self._small -= size
+        self.give_back(size)
+
+    @property
+    def _available(self) -> int:
+        """How many bytes uploads may take."""
+        return self._free - max(0, self._reserve - self._small)
+
     def _serve(self) -> None:
-        while self._waiting and self._waiting[0][0] <= self._free:
+        while self._waiting and self._waiting[0][0] <= self._available:
             size, granted = self._waiting.popleft()
             if not granted.done():
                 self._free -= size

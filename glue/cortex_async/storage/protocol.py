@@ -39,6 +39,19 @@ class ResultMetadata:
     dead_letter: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the in_progress object tells of a request: the attempt that began last, from 1 on; 0 if none counts.
+
+    `is_shared` says that others could be in the container with it, so that any of them may be to blame when all
+    end together; `is_suspect` that this happened before.
+    """
+
+    attempt: int
+    is_shared: bool = False
+    is_suspect: bool = False
+
+
 class Store(Protocol):
     """The objects of one API."""
 
@@ -50,19 +63,19 @@ class Store(Protocol):
         ...
 
     def payload(self, request_id: str, size: int) -> AsyncIterator[bytes]:
-        """Read a payload piece by piece; raises ObjectMissing at the first."""
+        """Read a payload piece by piece; raises ObjectMissing, and ObjectDamaged when it has another size."""
         ...
 
     async def delete_payload(self, request_id: str) -> None:
         """Remove a payload that is no longer needed; a refusal is raised, by a persistent store too."""
         ...
 
-    async def mark_in_progress(self, request_id: str, attempt: int) -> None:
-        """Write the in_progress object, which says which attempt (from 1 on) has begun."""
+    async def mark_in_progress(self, request_id: str, progress: Progress) -> None:
+        """Write the in_progress object."""
         ...
 
-    async def attempts_begun(self, request_id: str) -> int:
-        """How many attempts the in_progress object tells of; 0 without one."""
+    async def progress(self, request_id: str) -> Progress | None:
+        """Read the in_progress object; None without one."""
         ...
 
     async def is_in_progress(self, request_id: str) -> bool:

@@ -16,11 +16,13 @@ from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import META, S3, Upload
 from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import ApiConfig
-from cortex_async.errors import AwsUnavailable, ObjectMissing
+from cortex_async.errors import AwsUnavailable, ObjectDamaged, ObjectMissing
 from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
-from cortex_async.storage.protocol import DamagedResult, ResultMetadata, Status
+from cortex_async.storage.protocol import DamagedResult, Progress, ResultMetadata, Status
 
 _DEAD_LETTER = f"{META}dead-letter"
+_SHARED = f"{META}shared"
+_SUSPECT = f"{META}suspect"
 
 
 def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
@@ -31,18 +33,22 @@ def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
 class S3Store:
     """The objects of one API in a bucket (see `protocol.Store`)."""
 
-    def __init__(self, s3: S3, prefix: str, api_name: str, policy: RetryPolicy) -> None:
+    def __init__(
+        self, s3: S3, prefix: str, api_name: str, policy: RetryPolicy, budget: MemoryBudget | None = None
+    ) -> None:
         self._s3 = s3
         self._prefix = prefix
         self._api_name = api_name
         self._policy = policy
-        self._budget = MemoryBudget()
+        self._budget = budget or MemoryBudget()
 
     @classmethod
-    def open(cls, session: AwsSession, config: ApiConfig, policy: RetryPolicy) -> Self:
-        """Return the store of an API, whose every call is tried as the policy says."""
+    def open(
+        cls, session: AwsSession, config: ApiConfig, policy: RetryPolicy, budget: MemoryBudget | None = None
+    ) -> Self:
+        """Return the store of an API, whose every call is tried as the policy says; uploads share `budget`."""
         s3 = S3(session, config.storage.bucket, policy)
-        return cls(s3, config.storage.prefix, config.name, policy)
+        return cls(s3, config.storage.prefix, config.name, policy, budget)
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
         """See `Store`."""
@@ -59,14 +65,23 @@ class S3Store:
         """See `Store`."""
         await self._s3.delete(self._key(request_id, "payload"))
 
-    async def mark_in_progress(self, request_id: str, attempt: int) -> None:
+    async def mark_in_progress(self, request_id: str, progress: Progress) -> None:
         """See `Store`."""
-        await self._s3.put(self._key(request_id, "in_progress"), b"", {f"{META}attempt": str(attempt)})
+        headers = {f"{META}attempt": str(progress.attempt)}
+        if progress.is_shared:
+            headers[_SHARED] = "true"
+        if progress.is_suspect:
+            headers[_SUSPECT] = "true"
+        await self._s3.put(self._key(request_id, "in_progress"), b"", headers)
 
-    async def attempts_begun(self, request_id: str) -> int:
+    async def progress(self, request_id: str) -> Progress | None:
         """See `Store`."""
         headers = await self._head(request_id, "in_progress")
-        return 0 if headers is None else int(headers.get(f"{META}attempt", 1))  # 1: copied without its metadata
+        if headers is None:
+            return None
+        attempt = headers.get(f"{META}attempt", "")
+        begun = int(attempt) if attempt.isascii() and attempt.isdecimal() else 1  # copied without its metadata
+        return Progress(begun, _SHARED in headers, _SUSPECT in headers)
 
     async def is_in_progress(self, request_id: str) -> bool:
         """See `Store`."""
@@ -161,16 +176,24 @@ class S3Store:
     async def _pieces(
         self, key: str, size: int, response: aiohttp.ClientResponse | None = None
     ) -> AsyncIterator[bytes]:
-        """Read an object of `size` bytes; a connection that breaks is taken up again where it broke."""
+        """Read an object of `size` bytes; a connection that breaks is taken up again where it broke.
+
+        Raises ObjectDamaged when it has another size.
+        """
         done = 0
         backoff = None  # from the first break on that brought nothing more
         while True:
             if response is None:
                 response = await self._s3.open(key, start=done)
+            left = response.content_length
+            if left is not None and done + left != size:
+                response.close()
+                message = f"the object has {done + left} bytes, and {size} were expected"
+                raise ObjectDamaged("GetObject", response.status, "WrongSize", message)
             problem: Exception | None = None
             try:
                 async with response:
-                    async for piece in response.content.iter_any():
+                    async for piece in response.content.iter_chunked(limits.PIECE_BYTES):
                         done += len(piece)
                         backoff = None
                         yield piece

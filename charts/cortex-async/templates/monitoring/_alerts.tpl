@@ -42,7 +42,7 @@
 {{- if include "cortex-async.keda" . }}
 - alert: CortexAsyncAtMaxReplicas
   expr: >-
-    max(kube_deployment_spec_replicas{namespace={{ .Release.Namespace | quote }},deployment="api-{{ include "cortex-async.name" . }}"})
+    max(kube_deployment_spec_replicas{namespace={{ .Release.Namespace | quote }},deployment="{{ include "cortex-async.fullname" . }}"})
     >= {{ int .Values.autoscaling.max_replicas }}
   for: 15m
   severity: warning

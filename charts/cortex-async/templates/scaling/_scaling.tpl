@@ -6,13 +6,13 @@
 {{- end }}
 
 {{- /* Requests in flight for which there is to be one replica, as JSON. Input: the root context. */}}
-{{- define "cortex-async.target-in-flight" -}}
+{{- define "cortex-async.targetInFlight" -}}
 {{- .Values.autoscaling.target_in_flight | default .Values.pod.max_concurrency | float64 | toJson -}}
 {{- end }}
 
 {{- /* Replicas that a new API is given beyond the one that a Deployment begins with, or nothing: the HPA raises it to
 min_replicas by itself. Input: the root context. */}}
-{{- define "cortex-async.initial-replicas" -}}
+{{- define "cortex-async.initialReplicas" -}}
 {{- $scaling := .Values.autoscaling -}}
 {{- $first := int (max 1 $scaling.min_replicas) -}}
 {{- if include "cortex-async.keda" . }}{{ $first = 1 }}{{ end -}}
@@ -22,7 +22,7 @@ min_replicas by itself. Input: the root context. */}}
 
 {{- /* How the HPA moves in one direction. Input: dict of stabilization (a duration), percent (an int), tolerance,
 root. */}}
-{{- define "cortex-async.hpa-rules" -}}
+{{- define "cortex-async.hpaRules" -}}
 {{- $seconds := include "cortex-async.seconds" .stabilization | int -}}
 {{- /* One step in each stabilization period and 10 s, as in the original, whose steps had to hold for that long. The HPA
 takes periods of half an hour at the most, and windows of an hour. */ -}}
@@ -45,7 +45,7 @@ tolerance: {{ .tolerance | toString | quote }}
 
 {{- /* What KEDA reads. Input: the root context. */}}
 {{- define "cortex-async.trigger" -}}
-{{- $target := include "cortex-async.target-in-flight" . -}}
+{{- $target := include "cortex-async.targetInFlight" . -}}
 {{- if eq .Values.autoscaling.trigger "sqs" -}}
 type: aws-sqs-queue
 metadata:
@@ -53,15 +53,15 @@ metadata:
   queueLength: {{ $target | quote }}
   awsRegion: {{ include "cortex-async.region" . | quote }}
   scaleOnInFlight: "true"
-  {{- with (include "cortex-async.endpoint-url" . | fromJson).url }}
+  {{- with (include "cortex-async.endpointUrl" . | fromJson).url }}
   awsEndpoint: {{ . | quote }}
   {{- end }}
 authenticationRef:
-  name: api-{{ include "cortex-async.name" . }}
+  name: {{ include "cortex-async.fullname" . }}
 {{- else -}}
 type: metrics-api
 metadata:
-  url: http://api-{{ include "cortex-async.name" . }}-gateway-admin.{{ .Release.Namespace }}.svc:15001/scaling
+  url: http://{{ include "cortex-async.fullname" . }}-gateway-admin.{{ .Release.Namespace }}.svc:15001/scaling
   valueLocation: in_flight
   targetValue: {{ $target | quote }}
   activationTargetValue: "0"

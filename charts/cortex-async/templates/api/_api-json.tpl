@@ -1,0 +1,72 @@
+{{- /* api.json: the settings of the glue, as schemas/api.schema.json describes them. Input: the root context. */}}
+{{- define "cortex-async.apiJson" -}}
+{{- $values := .Values -}}
+{{- $name := include "cortex-async.name" . -}}
+{{- $queue := printf "%s-%s" $values.clusterName $name -}}
+{{- $timeout := $values.pod.request_timeout -}}
+{{- with $timeout }}{{ $timeout = include "cortex-async.seconds" . | int }}{{ end -}}
+{{- dict
+  "name" $name
+  "clusterName" $values.clusterName
+  "release" (printf "%s/%s" .Release.Namespace .Release.Name)
+  "aws" (dict "region" (include "cortex-async.region" .) "endpointUrl" (include "cortex-async.endpointUrl" . | fromJson).url)
+  "storage" (dict
+    "bucket" (include "cortex-async.bucket" .)
+    "prefix" ($values.storage.prefix | default $values.clusterName)
+    "retentionDays" (int $values.storage.retentionDays))
+  "queue" (dict
+    "url" $values.queue.url
+    "name" $queue
+    "deadLetterName" (printf "%s-dead-letter" $queue)
+    "maxAttempts" (int $values.queue.maxAttempts)
+    "visibilityTimeoutSeconds" (int $values.queue.visibilityTimeoutSeconds)
+    "inlineLimitBytes" (int $values.queue.inlineLimitBytes)
+    "retryOn" ($values.queue.retryOn | default list))
+  "pod" (dict
+    "port" (int $values.pod.port)
+    "maxConcurrency" (int $values.pod.max_concurrency)
+    "requestTimeoutSeconds" $timeout
+    "terminationGracePeriodSeconds" (include "cortex-async.gracePeriod" . | int))
+  "probes" (include "cortex-async.dispatcherProbes" . | fromJsonArray)
+  "gateway" (dict
+    "port" 8888
+    "adminPort" 15001
+    "endpoint" (include "cortex-async.endpoint" .)
+    "maxPayloadMiB" (int $values.gateway.maxPayloadMiB)
+    "sensitiveHeaders" $values.gateway.sensitiveHeaders)
+  "dispatcher" (dict "adminPort" 15000)
+  "scaling" (dict
+    "targetInFlight" (include "cortex-async.targetInFlight" . | float64)
+    "windowSeconds" (include "cortex-async.seconds" $values.autoscaling.window | int))
+  | toPrettyJson -}}
+{{- end }}
+
+{{- /* cli.yaml: what the CLI and the Python client read inside the containers. Input: the root context. */}}
+{{- define "cortex-async.cliYaml" -}}
+{{- $client := .Values.client -}}
+{{- dict
+  "default_environment" $client.environment
+  "environments" (list (dict "name" $client.environment "operator_endpoint" $client.operatorEndpoint))
+  | toYaml -}}
+{{- end }}
+
+{{- /* AWS region. Input: the root context. */}}
+{{- define "cortex-async.region" -}}
+{{ .Values.aws.region | default "us-east-1" }}
+{{- end }}
+
+{{- /* S3 bucket. Input: the root context. */}}
+{{- define "cortex-async.bucket" -}}
+{{ .Values.aws.bucket | default "cortex-async" }}
+{{- end }}
+
+{{- /* Base URL of S3 and SQS as JSON {"url": URL or null}: the emulator's, else aws.endpointUrl. Input: the root context. */}}
+{{- define "cortex-async.endpointUrl" -}}
+{{- $emulator := printf "http://%s-emulator.%s.svc:4566" (include "cortex-async.fullname" .) .Release.Namespace -}}
+{{- dict "url" (.Values.emulator.enabled | ternary $emulator .Values.aws.endpointUrl) | toJson -}}
+{{- end }}
+
+{{- /* URL path of the API: one slash before it, none after. Input: the root context. */}}
+{{- define "cortex-async.endpoint" -}}
+/{{ .Values.networking.endpoint | default (include "cortex-async.name" .) | trimAll "/" }}
+{{- end }}

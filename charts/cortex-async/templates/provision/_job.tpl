@@ -1,0 +1,48 @@
+{{- /* Annotations of a hook that runs before the rest of the release. With the emulator there are none: the Job then
+waits for the emulator, which is part of the release itself.
+Input: dict of root, weight, afterUninstall (whether it is needed after an uninstallation too). */}}
+{{- define "cortex-async.hook" -}}
+{{- $values := .root.Values -}}
+{{- if not $values.emulator.enabled -}}
+{{- $provisioning := $values.provision.enabled | ternary (list "pre-install" "pre-upgrade") list -}}
+{{- $deleting := and $values.queue.deleteOnUninstall .afterUninstall | ternary (list "post-delete") list -}}
+helm.sh/hook: {{ concat $provisioning $deleting | join "," }}
+helm.sh/hook-weight: {{ .weight | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
+{{- end }}
+
+{{- /* Whether there is anything to provision or to delete: "true" or nothing. Input: the root context. */}}
+{{- define "cortex-async.hasJobs" -}}
+{{- if or .Values.provision.enabled (and .Values.queue.deleteOnUninstall (not .Values.emulator.enabled)) }}true{{ end -}}
+{{- end }}
+
+{{- /* Pod of a Job. Input: dict of root, args (arguments of provision; may be left out). */}}
+{{- define "cortex-async.provisionPod" -}}
+{{- $values := .root.Values -}}
+{{- $account := include "cortex-async.serviceAccountName" (dict "root" .root "component" "provision" "account" $values.provision.serviceAccount) -}}
+{{- $container := dict "root" .root "name" "provision" "resources" $values.provision.resources "args" .args -}}
+metadata:
+  labels: {{- include "cortex-async.podLabels" (dict "root" .root "component" "provision") | nindent 4 }}
+spec:
+  {{- include "cortex-async.podDefaults" (dict "root" .root "serviceAccountName" $account) | nindent 2 }}
+  automountServiceAccountToken: false
+  restartPolicy: Never
+  securityContext:
+    seccompProfile:
+      type: RuntimeDefault
+  {{- $settings := pick $values.gateway "nodeSelector" "tolerations" }}
+  {{- with include "cortex-async.scheduling" (dict "root" .root "component" "provision" "settings" $settings) | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  containers:
+    - {{ include "cortex-async.glueContainer" $container | nindent 6 | trim }}
+      volumeMounts:
+        - name: config
+          mountPath: /etc/cortex-async
+          readOnly: true
+  volumes:
+    - name: config
+      configMap:
+        name: {{ include "cortex-async.fullname" .root }}-provision
+{{- end }}

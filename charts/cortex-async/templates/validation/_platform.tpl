@@ -1,0 +1,75 @@
+{{- /* What is wrong with how and where the release is installed. Input: the root context. */}}
+{{- define "cortex-async.problems.platform" }}
+{{- $values := .Values }}
+{{- range $part := list "gateway" "dispatcher" "provision" "emulator" }}
+{{- $resources := (get $values $part).resources }}
+{{- range $resource, $request := $resources.requests }}
+{{- $limit := get ($resources.limits | default dict) $resource }}
+{{- if and $limit (gt (include "cortex-async.thousandths" $request | float64) (include "cortex-async.thousandths" $limit | float64)) }}
+- {{ $part }}.resources.requests.{{ $resource }}: {{ $request }} is more than its limit ({{ $limit }})
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $field, $spreads := dict
+  "topologySpreadConstraints" $values.topologySpreadConstraints
+  "gateway.topologySpreadConstraints" $values.gateway.topologySpreadConstraints }}
+{{- $seen := list }}
+{{- range $index, $spread := $spreads }}
+{{- $pair := printf "%s with %s" .topologyKey (.whenUnsatisfiable | default "ScheduleAnyway") }}
+{{- if has $pair $seen }}
+- {{ $field }}[{{ $index }}].topologyKey: {{ $pair }} is there twice
+{{- end }}
+{{- $seen = append $seen $pair }}
+{{- end }}
+{{- end }}
+{{- $accounts := list }}
+{{- $made := list }}
+{{- range $component := list "api" "gateway" "provision" }}
+{{- $field := eq $component "api" | ternary "serviceAccount" (printf "%s.serviceAccount" $component) }}
+{{- $settings := (get $values $component | default $values).serviceAccount }}
+{{- $account := include "cortex-async.serviceAccountName" (dict "root" $ "component" $component "account" $settings) }}
+{{- $isHook := and (eq $component "provision") (not $values.emulator.enabled) }}
+{{- if and $settings.create (has $account $accounts) }}
+- {{ $field }}.name: {{ $account }} would be made twice; set another name
+{{- else if and $isHook (has $account $made) }}
+- {{ $field }}.name: {{ $account }} is made by this release, but the Job runs before it; set another name
+{{- else if and $settings.create (eq $account "default") }}
+- {{ $field }}.name: default is the namespace's own; set {{ $field }}.create to false to use it
+{{- else if and $settings.create $isHook }}
+{{- /* Helm refuses to take over an object of another release, but a hook it deletes and makes again */}}
+{{- $there := lookup "v1" "ServiceAccount" $.Release.Namespace $account }}
+{{- if and $there (ne (dig "metadata" "labels" "app.kubernetes.io/instance" "" $there) $.Release.Name) }}
+- {{ $field }}.name: {{ $account }} is there and is not this release's; set {{ $field }}.create to false to use it
+{{- end }}
+{{- end }}
+{{- if $settings.create }}
+{{- $made = append $made $account }}
+{{- end }}
+{{- $accounts = append $accounts $account }}
+{{- end }}
+{{- with $values.securityContext }}
+{{- if and (eq .level "restricted") (eq (toString .runAsUser) "0") }}
+- securityContext.runAsUser: 0 is root, which securityContext.level restricted does not take; set it to baseline
+{{- end }}
+{{- end }}
+{{- if and $values.networking.httpRoute.enabled (not $values.networking.httpRoute.parentRefs) }}
+- networking.httpRoute.parentRefs: at least one Gateway is needed
+{{- end }}
+{{- if $values.emulator.enabled }}
+{{- if not $values.emulator.image }}
+- emulator.image: required while emulator.enabled; the chart README shows how to build one
+{{- end }}
+{{- range $field, $set := dict
+  "aws.endpointUrl" $values.aws.endpointUrl
+  "aws.credentialsSecret" $values.aws.credentialsSecret
+  "queue.url" $values.queue.url
+  "networking.istio.enabled" $values.networking.istio.enabled
+  "networking.httpRoute.enabled" $values.networking.httpRoute.enabled
+  "networking.ingress.enabled" $values.networking.ingress.enabled
+  "serviceAccount.annotations" $values.serviceAccount.annotations }}
+{{- if $set }}
+- {{ $field }}: not together with emulator.enabled, which is for a first try and keeps nothing
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,24 @@
+{{- /* What is wrong with the name, the account and the queue. Input: the root context. */}}
+{{- define "cortex-async.problems.release" }}
+{{- $name := include "cortex-async.name" . }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]{0,40}[a-z0-9])?$" $name) }}
+- name: the release name {{ $name }} is not a DNS-1035 label of at most 42 characters; set name
+{{- end }}
+{{- if and .Chart.IsRoot (not .Values.enabled) }}
+- enabled: only the condition of a parent chart reads it; helm uninstall takes a release away
+{{- end }}
+{{- if not (or .Chart.IsRoot .Values.name) }}
+- name: required below a parent chart, where the release is not this API alone
+{{- end }}
+{{- if hasSuffix "-dead-letter" $name }}
+- name: {{ $name }} ends as the dead-letter queues of other APIs do; set another name
+{{- end }}
+{{- range $key := list "region" "bucket" }}
+{{- if not (or $.Values.emulator.enabled (get $.Values.aws $key)) }}
+- aws.{{ $key }}: required, unless emulator.enabled
+{{- end }}
+{{- end }}
+{{- if and .Values.queue.url .Values.queue.deleteOnUninstall }}
+- queue.deleteOnUninstall: the queue of queue.url was made by something else, which has to delete it
+{{- end }}
+{{- end }}

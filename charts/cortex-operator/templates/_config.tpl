@@ -1,0 +1,25 @@
+{{- /* What the operator is told: the document that glue/cortex_operator/config.py reads. Input: the root context. */}}
+{{- define "cortex-operator.config" -}}
+{{- $values := .Values -}}
+{{- $tokenFile := $values.auth.tokenSecret -}}
+{{- with $tokenFile }}{{ $tokenFile = "/etc/cortex-operator/token/token" }}{{ end -}}
+{{- dict
+  "port" 8888
+  "clusterName" $values.clusterName
+  "region" $values.region
+  "namespaces" ($values.namespaces | default list)
+  "servedVersions" $values.servedVersions
+  "anonymous" ($values.auth.anonymous | default list)
+  "tokenFile" $tokenFile
+  "sts" (dict "accounts" ($values.auth.sts.accounts | default list) "endpointUrl" $values.auth.sts.endpointUrl)
+  "releases" (or $values.releases.enabled $values.deploy.enabled)
+  "endpointUrl" $values.apis.endpointUrl
+  "publicUrl" $values.publicUrl
+  "logUrl" $values.logUrl
+  "deploy" (dict
+    "enabled" $values.deploy.enabled
+    "namespaces" ($values.deploy.namespaces | default list)
+    "values" ($values.deploy.values | default dict)
+    "timeoutSeconds" (int $values.deploy.timeoutSeconds))
+  | toPrettyJson -}}
+{{- end }}

@@ -1,0 +1,1 @@
+"""The command `cortex`, with the outputs of the original's."""
