@@ -146,10 +146,11 @@ class Kubernetes:
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
         await self._call("PATCH", path, {"fieldManager": "cortex-operator"}, headers, json.dumps(patch).encode())
 
+    @asynccontextmanager
     async def log(
         self, namespace: str, pod: str, container: str, *, follow: bool, lines: int
-    ) -> AsyncIterator[bytes]:
-        """Yield the lines of a container's log, beginning with the last `lines`."""
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a container's log, beginning with the last `lines`; yields its pieces while they come."""
         query = {"container": container, "tailLines": str(lines)} | ({"follow": "true"} if follow else {})
         url = f"{self._cluster.url}/api/v1/namespaces/{namespace}/pods/{pod}/log"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_SECONDS)
@@ -159,9 +160,8 @@ class Kubernetes:
             ) as answer:
                 if answer.status != 200:
                     raise await _problem(answer)
-                async for line in answer.content:
-                    yield line
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                yield answer.content.iter_any()
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise KubernetesError(f"the log of {pod} cannot be read: {error or type(error).__name__}") from error
 
     async def _call(
