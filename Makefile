@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint chaos chart fuzz-chart bench lock clean
+.PHONY: help demo test lint chaos chart fuzz fuzz-chart bench lock clean
 
 help:
 	@echo 'demo        run values/hello-world on this machine and print a result'
@@ -13,6 +13,7 @@ help:
 	@echo 'chaos       many requests while dispatchers are killed and AWS is faulty'
 	@echo 'bench       calls, CPU, latency and memory against their budgets'
 	@echo 'chart       generate what follows from schemas/values.schema.json'
+	@echo 'fuzz        200,000 generated request heads, messages and ids'
 	@echo 'fuzz-chart  render the chart with 10,000 generated values files'
 	@echo 'lock        resolve the dependencies anew'
 	@echo 'clean       remove what was set up and generated'
@@ -35,6 +36,10 @@ lint: $(READY)
 # What follows from schemas/values.schema.json: the chart's copy, its values.yaml and its README.
 chart: $(READY)
 	$(BIN)/python charts/generate.py
+
+# As `make test` does with 100 each: heads of requests, messages of the queue, and ids; ten minutes on two cores.
+fuzz: $(READY)
+	FUZZ_EXAMPLES=$(or $(FUZZ),200000) $(BIN)/pytest tests/unit/test_fuzz.py
 
 # As `make test` does with 200 sets of values, but with 10,000.
 fuzz-chart: $(READY)

@@ -46,10 +46,13 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) -> None:
     stop = stop_signal()
     async with AwsSession(api.aws) as session:
-        budget = budget_within(container_limit())
+        memory_limit = container_limit()
+        budget = budget_within(memory_limit)
         store = S3Store.open(session, api, PATIENT, budget)
         gateway = Gateway(api, store, stall_seconds, budget)
-        most = min(connections_within_descriptors(), budget.size // limits.CONNECTION_BYTES)
+        most = connections_within_descriptors()
+        if memory_limit is not None:
+            most = min(most, budget.size // limits.CONNECTION_BYTES)
         guard = Guard(most, budget)
         async with listening(gateway.application(), api.gateway.port, stall_seconds, guard):
             stopping = asyncio.create_task(stop.wait())
