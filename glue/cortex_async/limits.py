@@ -44,7 +44,7 @@ ABORT_SECONDS = 5.0  # for aborting an upload; the bucket's lifecycle rule remov
 PIECE_BYTES = 65_536  # a body is read, checked and passed on in pieces of this size
 
 # Memory of the gateway ----------------------------------------------------------------------------------------
-GATEWAY_MEMORY_BYTES = 128 * MIB  # the chart's limit
+GATEWAY_MEMORY_BYTES = 128 * MIB  # where no limit can be read
 GATEWAY_OWN_BYTES = 64 * MIB  # without any request, and what TLS connections to AWS take
 SMALLEST_BUDGET_BYTES = 16 * MIB  # of which half is more than a part of an upload
 NO_MEMORY_LIMIT_BYTES = 2**60  # the first version of cgroups tells a number like this for none
@@ -62,8 +62,8 @@ CONNECTION_BYTES = 16_384  # of a connection that is idle
 HEAD_BYTES = 1_048_576  # SQS carries no more
 
 # Connections of our servers -----------------------------------------------------------------------------------
-CONNECTIONS_AT_MOST = 10_000
-OWN_DESCRIPTORS = 32  # what a process has open beside connections
+CONNECTIONS_AT_MOST = 100_000
+OWN_DESCRIPTORS = 32  # what a process has open beside connections of clients, at the least
 ACCEPTED_AT_ONCE = 16  # so that those over the limit are closed before more are accepted
 BACKLOG = 1024  # that the kernel accepts for us
 

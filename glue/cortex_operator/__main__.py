@@ -16,6 +16,7 @@ from cortex_operator.app import Operator
 from cortex_operator.auth import Guard
 from cortex_operator.catalogue import Catalogue
 from cortex_operator.config import OperatorConfig
+from cortex_operator.dashboard import Dashboard
 from cortex_operator.deploying import Deployer
 from cortex_operator.helm import Helm
 from cortex_operator.kubernetes import Cluster, Kubernetes, find_cluster
@@ -32,7 +33,9 @@ async def serve(settings: OperatorConfig, cluster: Cluster) -> None:
         catalogue = Catalogue(settings, kubernetes)
         helm = Helm(settings.helm, settings.chart, settings.deploy.timeout_seconds)
         deployer = Deployer(settings.deploy, catalogue, kubernetes, helm)
-        operator = Operator(settings, catalogue, deployer, Guard(settings, session), kubernetes)
+        guard = Guard(settings, session)
+        dashboard = Dashboard(catalogue, deployer, guard, session)
+        operator = Operator(settings, catalogue, deployer, guard, kubernetes, dashboard)
         runner = web.AppRunner(
             operator.application(),
             handle_signals=False,

@@ -13,6 +13,7 @@ from cortex_operator import __version__, streaming
 from cortex_operator.auth import Guard
 from cortex_operator.catalogue import Catalogue
 from cortex_operator.config import OperatorConfig
+from cortex_operator.dashboard import Dashboard
 from cortex_operator.deploying import Deployer
 from cortex_operator.errors import Refused
 from cortex_operator.kubernetes import Kubernetes
@@ -33,12 +34,14 @@ class Operator:
         deployer: Deployer,
         guard: Guard,
         kubernetes: Kubernetes,
+        dashboard: Dashboard,
     ) -> None:
         self._config = config
         self._catalogue = catalogue
         self._deployer = deployer
         self._guard = guard
         self._kubernetes = kubernetes
+        self._dashboard = dashboard
 
     def application(self) -> web.Application:
         """Return the application to serve."""
@@ -57,6 +60,7 @@ class Operator:
             ("DELETE", "/delete/{name}", "deploy", self._delete),
         ):
             app.router.add_route(method, path, partial(self._guarded, handler, right))
+        self._dashboard.add_routes(app)
         app.router.add_get("/info", partial(self._guarded, self._info, "read", any_version=True))
         return app
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cortex_async.errors import ConfigError
 
-RIGHTS = frozenset({"read", "logs", "refresh", "deploy"})
+RIGHTS = frozenset({"read", "logs", "refresh", "submit", "deploy"})
 """What a call may need a caller to be for."""
 
 

@@ -51,7 +51,7 @@ def find_cluster() -> Cluster:
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     if not host:
         raise ConfigError("there is no cluster: run in a pod, or set KUBECONFIG")
-    tls = ssl.create_default_context(cafile=str(_SERVICE_ACCOUNT / "ca.crt"))
+    tls = _trusting(str(_SERVICE_ACCOUNT / "ca.crt"))
     address = f"[{host}]" if ":" in host else host
     return Cluster(f"https://{address}:{port}", tls, _SERVICE_ACCOUNT / "token")
 
@@ -82,10 +82,17 @@ def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
             file.write_bytes(base64.b64decode(where[f"{key}-data"]))
             return str(file)
 
-        context = ssl.create_default_context(cafile=path(cluster, "certificate-authority"))
+        context = _trusting(path(cluster, "certificate-authority"))
         if certificate := path(user, "client-certificate"):
             context.load_cert_chain(certificate, path(user, "client-key"))
         return context
+
+
+def _trusting(authority: str | None) -> ssl.SSLContext:
+    """Trust the cluster's own authority; those of many clusters have no key usage, which Python 3.13 asks for."""
+    context = ssl.create_default_context(cafile=authority)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 class Kubernetes:
@@ -146,10 +153,11 @@ class Kubernetes:
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
         await self._call("PATCH", path, {"fieldManager": "cortex-operator"}, headers, json.dumps(patch).encode())
 
+    @asynccontextmanager
     async def log(
         self, namespace: str, pod: str, container: str, *, follow: bool, lines: int
-    ) -> AsyncIterator[bytes]:
-        """Yield the lines of a container's log, beginning with the last `lines`."""
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a container's log, beginning with the last `lines`; yields its pieces while they come."""
         query = {"container": container, "tailLines": str(lines)} | ({"follow": "true"} if follow else {})
         url = f"{self._cluster.url}/api/v1/namespaces/{namespace}/pods/{pod}/log"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_SECONDS)
@@ -159,9 +167,8 @@ class Kubernetes:
             ) as answer:
                 if answer.status != 200:
                     raise await _problem(answer)
-                async for line in answer.content:
-                    yield line
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                yield answer.content.iter_any()
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise KubernetesError(f"the log of {pod} cannot be read: {error or type(error).__name__}") from error
 
     async def _call(

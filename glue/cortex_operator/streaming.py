@@ -1,7 +1,8 @@
 """The log of one replica, chosen at random."""
 
+import codecs
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
@@ -24,17 +25,24 @@ async def send(
     pod = random.choice(running)
     container = next(each["name"] for each in pod["spec"]["containers"] if each["name"] != "dispatcher")
     follow = request.query.get("follow", "true") == "true"
-    lines = kubernetes.log(api.namespace, pod["metadata"]["name"], container, follow=follow, lines=_LINES)
-    if request.headers.get("Upgrade", "").lower() == "websocket":
-        socket = web.WebSocketResponse(heartbeat=_PING_SECONDS)
-        await socket.prepare(request)
-        async for line in lines:
-            await socket.send_str(line.decode(errors="replace"))
-        await socket.close()
-        return socket
-    answer = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
-    await answer.prepare(request)
-    async for line in lines:
-        await answer.write(line)
-    await answer.write_eof()
-    return answer
+    name = pod["metadata"]["name"]
+    async with kubernetes.log(api.namespace, name, container, follow=follow, lines=_LINES) as pieces:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await _to_socket(request, pieces)
+        answer = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
+        await answer.prepare(request)
+        async for piece in pieces:
+            await answer.write(piece)
+        await answer.write_eof()
+        return answer
+
+
+async def _to_socket(request: web.Request, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
+    socket = web.WebSocketResponse(heartbeat=_PING_SECONDS)
+    await socket.prepare(request)
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a piece may end within a character
+    async for piece in pieces:
+        if text := decoder.decode(piece):
+            await socket.send_str(text)
+    await socket.close()
+    return socket

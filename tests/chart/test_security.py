@@ -86,9 +86,9 @@ def test_each_part_has_a_service_account_of_its_own_with_its_role(helm: Helm) ->
 
     values = minimal(serviceAccount=role("api"), gateway={"serviceAccount": role("gateway")})
     objects = helm.template(values)
-    for suffix, name in (("", "api"), ("-gateway", "gateway"), ("-provision", "api")):
+    for suffix, name in (("", "api"), ("-gateway", "gateway"), ("-provision", None)):
         annotations = find(objects, "ServiceAccount", f"api-hello{suffix}")["metadata"]["annotations"]
-        assert annotations["eks.amazonaws.com/role-arn"] == name
+        assert annotations.get("eks.amazonaws.com/role-arn") == name
     accounts = {owner["metadata"]["name"]: pod["spec"]["serviceAccountName"] for owner, pod in pods(objects)}
     assert accounts == {
         "api-hello": "api-hello",
@@ -96,6 +96,19 @@ def test_each_part_has_a_service_account_of_its_own_with_its_role(helm: Helm) ->
         "api-hello-provision": "api-hello-provision",
         "api-hello-test": "default",
     }
+
+
+def test_provisioning_never_has_the_role_of_the_pods_nor_they_its(helm: Helm) -> None:
+    for mine, part in (("", "pods"), ("provision", "provisioning")):
+        setting = {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": part}}}
+        objects = helm.template(minimal(**({mine: setting} if mine else setting)))
+        roles = {
+            each["metadata"]["name"]: each["metadata"].get("annotations", {}).get("eks.amazonaws.com/role-arn")
+            for each in objects
+            if each["kind"] == "ServiceAccount"
+        }
+        assert roles.pop("api-hello-provision") == ("provisioning" if mine else None)
+        assert set(roles.values()) == ({None} if mine else {"pods"})
 
 
 def test_a_service_account_of_somebody_else_is_used_and_not_made(helm: Helm) -> None:

@@ -15,7 +15,7 @@ BOTH = {"Deployment/api-hello", "Deployment/api-hello-gateway"}
 API = {"Deployment/api-hello"}
 GATEWAY = {"Deployment/api-hello-gateway"}
 CONFIG = {"ConfigMap/api-hello", "ConfigMap/api-hello-provision"}
-ACCOUNTS = {f"ServiceAccount/api-hello{part}" for part in ("", "-gateway", "-provision")}
+ACCOUNTS = {f"ServiceAccount/api-hello{part}" for part in ("", "-gateway")}
 
 CHANGES: list[tuple[str, Any, set[str], set[str]]] = [
     # path, value, pods that restart, other objects that change

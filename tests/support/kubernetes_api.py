@@ -296,6 +296,8 @@ class ApiServer:
             self.roll_out(found)
 
     async def _log(self, request: web.Request) -> web.StreamResponse:
+        if "pods/log" in self.forbidden:
+            return refusal(403, "pods/log is forbidden")
         answer = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await answer.prepare(request)
         for line in self.logs.get(request.match_info["name"], []):

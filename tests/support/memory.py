@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cortex_async.errors import ObjectExists, ObjectMissing
 from cortex_async.queue.protocol import Depth, Received
-from cortex_async.storage.protocol import ResultMetadata, Status
+from cortex_async.storage.protocol import Progress, ResultMetadata, Status
 
 Before = dict[str, Callable[[], Awaitable[None]]]
 """What happens before an operation, by the name of its method; what it raises, the operation raises."""
@@ -110,6 +110,7 @@ class MemoryStore:
     calls: list[str] = field(default_factory=list)
     payloads: dict[str, bytes] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
+    progresses: dict[str, Progress] = field(default_factory=dict)
     marks: list[int] = field(default_factory=list)
     results: dict[str, tuple[ResultMetadata, bytes]] = field(default_factory=dict)
 
@@ -133,16 +134,19 @@ class MemoryStore:
         await self._begin("delete_payload")
         self.payloads.pop(request_id, None)
 
-    async def mark_in_progress(self, request_id: str, attempt: int) -> None:
+    async def mark_in_progress(self, request_id: str, progress: Progress) -> None:
         """See `Store`."""
         await self._begin("mark_in_progress")
-        self.attempts[request_id] = attempt
-        self.marks.append(attempt)
+        self.attempts[request_id] = progress.attempt
+        self.progresses[request_id] = progress
+        self.marks.append(progress.attempt)
 
-    async def attempts_begun(self, request_id: str) -> int:
+    async def progress(self, request_id: str) -> Progress | None:
         """See `Store`."""
-        await self._begin("attempts_begun")
-        return self.attempts.get(request_id, 0)
+        await self._begin("progress")
+        if request_id not in self.attempts:
+            return None
+        return self.progresses.get(request_id) or Progress(self.attempts[request_id])
 
     async def is_in_progress(self, request_id: str) -> bool:
         """See `Store`."""

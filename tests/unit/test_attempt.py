@@ -27,12 +27,17 @@ def application(handler: Handler) -> web.Application:
     return app
 
 
-@pytest.mark.parametrize("stays_ready", [False, True], ids=["probes fail too", "probes are of another port"])
 @pytest.mark.parametrize(
-    ("attempt", "action", "code"), [(1, Action.RETRY, ""), (3, Action.FAIL, "connection_refused")]
+    ("stays_ready", "attempt", "action", "code"),
+    [
+        (False, 1, Action.RETRY, ""),
+        (False, 3, Action.RETRY, ""),  # nothing was sent to a container that is down
+        (True, 1, Action.RETRY, ""),
+        (True, 3, Action.FAIL, "connection_refused"),
+    ],
 )
 @on_virtual_clock
-async def test_container_that_accepts_no_connection_is_waited_for_and_then_counts_as_an_attempt(
+async def test_container_that_accepts_no_connection_is_waited_for_and_counts_if_its_probes_pass(
     stays_ready: bool, attempt: int, action: Action, code: str
 ) -> None:
     class Suspected(Switch):
@@ -45,6 +50,7 @@ async def test_container_that_accepts_no_connection_is_waited_for_and_then_count
     verdict = await attempts(store, container, requests, Suspected()).run(request)
     assert asyncio.get_running_loop().time() == pytest.approx(limits.REFUSED_HOLD_SECONDS)
     assert (verdict.decision.action, verdict.decision.code) == (action, code)
+    assert verdict.decision.counts == stays_ready
     assert verdict.decision.dead_letter == (action is Action.FAIL)
     assert (container.posts > 1) == stays_ready
 

@@ -189,7 +189,7 @@ async def test_coded_body_without_its_end_is_broken(cut: int) -> None:
 
 @pytest.mark.parametrize(
     ("coding", "body"),
-    [("br", b"1"), ("gzip", b"{}"), ("gzip", gzip.compress(b"1") + b"{}"), ("gzip, gzip", b"1")],
+    [("br", b"1"), ("gzip", b"{}"), ("gzip", gzip.compress(b"1", mtime=0) + b"{}"), ("gzip, gzip", b"1")],
 )
 async def test_coding_that_cannot_be_undone_is_invalid(coding: str, body: bytes) -> None:
     with pytest.raises(InvalidResponse):

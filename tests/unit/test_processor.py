@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from cortex_async import limits
-from cortex_async.storage.protocol import ResultMetadata, Status
+from cortex_async.storage.protocol import Progress, ResultMetadata, Status
 from support.dispatching import Unanswering, breaking, in_flight, message, processor, taken
 from support.memory import MemoryQueue, MemoryStore
 from support.virtual_clock import never, on_virtual_clock, settled
@@ -40,7 +40,7 @@ async def test_a_mark_that_could_not_be_written_is_written_before_the_request_is
     await processor(store, requests, container, MemoryQueue()).process(request)
     assert store.marks == [1]
     assert store.calls.count("mark_in_progress") == 2
-    assert queue.released == [("receipt", 1)]
+    assert [handle for handle, _ in queue.released] == ["receipt"]
     assert len(requests) == 0
 
 
@@ -71,7 +71,7 @@ async def test_a_failed_attempt_counts_though_its_dead_letter_was_not_sent_befor
     assert letters.calls == ["send"]
     await cancelled(task)
     await processing.give_back(request, 60)
-    assert store.marks == [3]
+    assert store.progresses[request.id] == Progress(3)
     assert queue.released == [("receipt", 0)]
 
 

@@ -21,6 +21,7 @@ from cortex_async.limits import S3_PART_BYTES
 from cortex_async.request_id import RequestIds
 from cortex_async.storage import s3_store
 from cortex_async.storage.memory_budget import MemoryBudget
+from cortex_async.storage.protocol import Progress
 from cortex_async.storage.s3_store import S3Store
 from support.api_document import api_document
 from support.aws_answers import bucket
@@ -133,7 +134,8 @@ class BreakingResponse:
 
     def __init__(self, start: int) -> None:
         self._start = start
-        self.content = SimpleNamespace(iter_any=self._pieces)
+        self.content = SimpleNamespace(iter_chunked=lambda _: self._pieces())
+        self.content_length = 10 - start
 
     async def __aenter__(self) -> None: ...
 
@@ -163,7 +165,7 @@ async def test_mark_without_its_number_counts_as_one_attempt() -> None:
         return web.Response()
 
     async with asyncio.timeout(60), bucket(handler) as s3:
-        assert await S3Store(s3, "prefix", "api", PERSISTENT).attempts_begun(ID) == 1
+        assert await S3Store(s3, "prefix", "api", PERSISTENT).progress(ID) == Progress(1)
 
 
 @pytest.mark.parametrize("metadata", [{}, {"x-amz-meta-status": "done", "x-amz-meta-attempt": "first"}])

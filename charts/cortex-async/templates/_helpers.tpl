@@ -45,7 +45,7 @@ Input: dict of root, component, podLabels (from the values; may be left out). */
 {{- .account.name | default (.account.create | ternary $made "default") -}}
 {{- end }}
 
-{{- /* Annotations of a service account: its own, else those of serviceAccount.
+{{- /* Annotations of the service account of the API's pods or of the gateway: its own, else those of serviceAccount.
 Input: dict of root, account (its values). */}}
 {{- define "cortex-async.serviceAccountAnnotations" -}}
 {{- with .account.annotations | default .root.Values.serviceAccount.annotations -}}

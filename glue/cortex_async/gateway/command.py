@@ -52,10 +52,13 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
     aws_calls = metrics.AwsCalls(registry, api.name)
     sampler = Sampler(api.scaling.window_seconds, api.scaling.target_in_flight)
     async with AwsSession(api.aws, aws_calls.observe) as session:
-        budget = budget_within(container_limit())
+        memory_limit = container_limit()
+        budget = budget_within(memory_limit)
         store = S3Store.open(session, api, PATIENT, budget)
         gateway = Gateway(api, store, stall_seconds, budget, GatewayMetrics(registry, api.name, sampler))
-        most = min(connections_within_descriptors(), budget.size // limits.CONNECTION_BYTES)
+        most = connections_within_descriptors()
+        if memory_limit is not None:
+            most = min(most, budget.size // limits.CONNECTION_BYTES)
         guard = Guard(most, budget)
         async with (
             listening(gateway.application(), api.gateway.port, stall_seconds, guard),

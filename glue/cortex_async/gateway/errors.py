@@ -32,9 +32,8 @@ async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn what a handler raises into a response."""
     try:
         return await handler(request)
-    except (Rejected, NoMemory) as raised:
-        error = raised if isinstance(raised, Rejected) else _busy(raised)
-        return error_document(error.status, error.code, str(error), _AGAIN if error.status == 503 else None)
+    except (Rejected, NoMemory) as error:  # under no other name: frames would hold it, and it the request
+        return _rejection(error)
     except AwsUnavailable as error:
         log.warning("a call failed", extra={"reason": str(error)})
         message = f"the queue or the bucket cannot be reached; {_accepted(error)}"
@@ -50,8 +49,10 @@ async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
         return error_document(400, "incomplete_body", "the body ended before its announced length")
 
 
-def _busy(error: NoMemory) -> Rejected:
-    return Rejected(503, "busy", f"{error}; nothing was accepted, try again")
+def _rejection(error: Rejected | NoMemory) -> web.Response:
+    if isinstance(error, Rejected):
+        return error_document(error.status, error.code, str(error), _AGAIN if error.status == 503 else None)
+    return error_document(503, "busy", f"{error}; nothing was accepted, try again", _AGAIN)
 
 
 def _accepted(error: AwsUnavailable) -> str:

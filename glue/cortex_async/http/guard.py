@@ -24,11 +24,11 @@ class ReadingMemory(Protocol):
 
 
 def connections_within_descriptors() -> int:
-    """How many clients there may be: a call to AWS takes a descriptor too, for each request."""
+    """How many clients there may be: some descriptors are left for calls to AWS."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return limits.CONNECTIONS_AT_MOST
-    return max(1, min((soft - limits.OWN_DESCRIPTORS) // 2, limits.CONNECTIONS_AT_MOST))
+    return max(1, min(soft - max(limits.OWN_DESCRIPTORS, soft // 4), limits.CONNECTIONS_AT_MOST))
 
 
 class Guard:

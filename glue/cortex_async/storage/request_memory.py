@@ -12,8 +12,8 @@ _CGROUP = Path("/sys/fs/cgroup")
 _FILES = ("memory.max", "memory/memory.limit_in_bytes")  # of the second version, and of the first
 
 
-def container_limit(cgroup: Path = _CGROUP) -> int:
-    """The memory limit of this container, in bytes; that of the chart when there is none to be read."""
+def container_limit(cgroup: Path = _CGROUP) -> int | None:
+    """The memory limit of this container, in bytes; None without one."""
     for name in _FILES:
         try:
             text = (cgroup / name).read_text().strip()
@@ -21,11 +21,12 @@ def container_limit(cgroup: Path = _CGROUP) -> int:
             continue
         if text.isdecimal() and int(text) < limits.NO_MEMORY_LIMIT_BYTES:
             return int(text)
-    return limits.GATEWAY_MEMORY_BYTES
+    return None
 
 
-def budget_within(limit: int) -> MemoryBudget:
+def budget_within(limit: int | None) -> MemoryBudget:
     """The budget for all that requests hold in a container with that memory limit."""
+    limit = limit or limits.GATEWAY_MEMORY_BYTES
     size = max(limits.SMALLEST_BUDGET_BYTES, (limit - limits.GATEWAY_OWN_BYTES) * 5 // 8)
     return MemoryBudget(size, reserve=size // 4)
 
