@@ -3,7 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEMO_READY := $(VENV)/.demo
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
 
+# $(call step,what,command) prints what is done and how many seconds it took, in one line.
+step = @printf '%-64s' '$(1)'; start=$$(date +%s); $(2) || exit; echo "$$(($$(date +%s) - start)) s"
+
+.DELETE_ON_ERROR:
 .PHONY: help demo test lint chaos chart fuzz fuzz-chart bench lock clean
 
 help:
@@ -18,7 +24,8 @@ help:
 	@echo 'lock        resolve the dependencies anew'
 	@echo 'clean       remove what was set up and generated'
 
-demo: $(READY)
+# After `make test` it needs nothing; alone, it installs only what local mode needs.
+demo: $(if $(wildcard $(READY)),$(READY),$(DEMO_READY))
 	$(BIN)/cortex-async local values/hello-world/values.yaml --once '{"name": "world"}'
 
 test: $(READY) lint
@@ -54,20 +61,30 @@ chaos: $(READY)
 bench: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
-# Set-up: every package from the lock, by hash; then the project itself, in place; then helm.
-$(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requirements-tools.in glue/requirements-operator.in glue/cortex/pyproject.toml
+# Set-up: packages from the lock, by hash; then the project itself, in place; then helm.
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one by: make PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable glue/cortex
-	$(BIN)/python -m cortex_async_tools.chart.helm
-	touch $@
+	$(call step,$(VENV): a virtual environment,$(PYTHON) -m venv $(VENV))
+
+$(DEMO_READY): glue/requirements-local.txt pyproject.toml | $(BIN)/pip
+	$(call step,$(VENV): the packages of local mode,$(PIP) install --no-compile --require-hashes -r $<)
+	$(call step,$(VENV): the command cortex-async,$(EDITABLE))
+	$(call step,$(VENV): helm,$(HELM) > $@)
+
+$(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requirements-local.in glue/requirements-tools.in glue/requirements-operator.in glue/cortex/pyproject.toml | $(BIN)/pip
+	$(call step,$(VENV): the packages of all tools and tests,$(PIP) install --require-hashes -r $<)
+	$(call step,$(VENV): the commands cortex-async and cortex,$(EDITABLE) --editable glue/cortex)
+	$(call step,$(VENV): helm,$(HELM) > $@)
+
+EDITABLE = $(PIP) install --no-deps --no-build-isolation --editable .
+HELM = $(BIN)/python -m cortex_async_tools.chart.helm
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 lock: $(READY)
 	$(UV_COMPILE) glue/requirements.in -o glue/requirements.txt
 	$(UV_COMPILE) glue/requirements.in glue/requirements-operator.in -o glue/requirements-operator.txt
 	$(UV_COMPILE) --group dev pyproject.toml -o tests/requirements.txt
+	$(UV_COMPILE) --group build glue/requirements.in glue/requirements-local.in -c tests/requirements.txt -o glue/requirements-local.txt
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

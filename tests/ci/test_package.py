@@ -1,5 +1,6 @@
 """What an installation has that is no Python: lint and the other commands find the chart in it."""
 
+import re
 import tomllib
 from pathlib import PurePath
 
@@ -17,3 +18,12 @@ def test_an_installation_has_the_whole_chart() -> None:
     }
     files = {file.relative_to(CHART).as_posix() for file in CHART.rglob("*") if file.is_file()}
     assert listed == files - {"README.md", "README.md.j2"}
+
+
+def test_the_demo_installs_the_versions_that_the_tests_run_with() -> None:
+    demo, tests = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE))
+        for lock in ("glue/requirements-local.txt", "tests/requirements.txt")
+    )
+    assert {"aiohttp", "boto3", "ministack"} <= demo.keys()
+    assert demo.items() <= tests.items()

@@ -67,12 +67,12 @@ def test_what_cannot_run_exits_2(
     assert message in capsys.readouterr().err
 
 
-def test_without_its_extra_it_names_the_extra(
+def test_without_its_package_it_says_how_to_install_it(
     write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(kubernetes, "utils", None)
     assert main(["lint", str(write(minimal()))]) == 2
-    assert "cortex-async[lint]" in capsys.readouterr().err
+    assert "make .venv/.ready" in capsys.readouterr().err
 
 
 def test_text_underlines_what_is_meant(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from cortex_async_tools.lint import custom_resources
 
 try:
     from kubernetes_validate import utils
-except ImportError:  # an extra: only lint needs it
+except ImportError:  # `make demo` leaves it out: only lint needs it
     utils = None
 
 
@@ -19,8 +19,8 @@ def versions(chart: Path, wanted: Sequence[str]) -> list[str]:
     """Return the versions to validate for: those wanted, else the oldest and the newest. Raises `CortexError`."""
     if utils is None:
         raise CortexError(
-            "validation of Kubernetes objects needs the package kubernetes-validate; "
-            "install it by: pip install 'cortex-async[lint]'"
+            "validation of Kubernetes objects needs the package kubernetes-validate, which is not installed; in a "
+            "checkout `make .venv/.ready` installs all that the commands need (`make demo` only what `local` does)"
         )
     match = re.search(r"kubeVersion:.*>=\s*(\d+\.\d+)", (chart / "Chart.yaml").read_text(encoding="utf-8"))
     known = list(dict.fromkeys(_major_minor(each) for each in utils.all_versions()))
