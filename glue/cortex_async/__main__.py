@@ -21,6 +21,7 @@ COMMANDS: Commands = {
     "gateway": ("cortex_async.gateway.command", "accept requests over HTTP and answer for their results"),
     "dispatcher": ("cortex_async.dispatcher.command", "feed queued requests to the pod's web server"),
     "provision": ("cortex_async.provision.command", "create the queues and the bucket's lifecycle rule"),
+    "initial-replicas": ("cortex_async.initial_replicas", "give a new API its first number of replicas"),
     "smoke": ("cortex_async.smoke", "submit one request to a running API and wait for its result"),
 }
 

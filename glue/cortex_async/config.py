@@ -74,9 +74,10 @@ class ProbeConfig:
 
 @dataclass(frozen=True)
 class GatewayConfig:
-    """The HTTP front: its port, the path of the API, and what it accepts."""
+    """The HTTP front: its ports, the path of the API, and what it accepts."""
 
     port: int
+    admin_port: int
     endpoint: str
     max_payload_mib: int = dataclasses.field(metadata={"key": "maxPayloadMiB"})
     sensitive_headers: Literal["drop", "forward"]
@@ -87,6 +88,14 @@ class DispatcherConfig:
     """The sidecar itself."""
 
     admin_port: int
+
+
+@dataclass(frozen=True)
+class ScalingConfig:
+    """What the gateway needs to say how much is in flight: `window_seconds` is averaged over."""
+
+    target_in_flight: float
+    window_seconds: int
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,7 @@ class ApiConfig:
     probes: tuple[ProbeConfig, ...]
     gateway: GatewayConfig
     dispatcher: DispatcherConfig
+    scaling: ScalingConfig
 
 
 T = TypeVar("T")
@@ -172,12 +182,14 @@ def _convert(hint: Any, value: object, path: str) -> Any:
         return tuple(_convert(arguments[0], item, f"{path}[{index}]") for index, item in enumerate(value))
     if dataclasses.is_dataclass(hint):
         return _build(typing.cast(type, hint), value, path)
+    if hint is float and type(value) is int:  # JSON has one kind of number
+        return float(value)
     if type(value) is not hint:
         raise ConfigError(f"api.json: {path} must be {_names[hint]}, not {_kind(value)}")
     return value
 
 
-_names = {str: "a string", int: "an integer"}
+_names = {str: "a string", int: "an integer", float: "a number"}
 
 
 def _kind(value: object) -> str:

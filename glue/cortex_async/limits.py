@@ -76,6 +76,14 @@ IDLE_SECONDS = 620.0
 RETRY_AFTER_SECONDS = 5  # what a 503 asks clients to wait
 YOUNG_OBJECTS = 5_000  # that start a garbage collection; Python's 700 are those of a handful of requests
 
+# Scaling and metrics ------------------------------------------------------------------------------------------
+SAMPLE_SECONDS = 10.0  # between two looks at the queue's counters
+SAMPLE_IDLE_SECONDS = 2.0  # while nothing is in flight: a submit of another gateway must be seen soon
+SAMPLE_VALID_SECONDS = 35.0  # three looks may fail; then no number is better than an old one
+SAMPLE_CALL_SECONDS = 2.0  # KEDA waits 3 s for an answer
+KUBERNETES_SECONDS = 10.0  # for one answer of the Kubernetes API
+SAMPLE_UNREAD_SECONDS = 120.0  # then nobody wants samples: Prometheus comes once a minute at the least
+
 # Request ids --------------------------------------------------------------------------------------------------
 ID_FUTURE_SECONDS = 300.0  # an id may be ahead of this machine's clock by that much
 

@@ -4,15 +4,25 @@ import json
 import logging
 import os
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from cortex_async.errors import ConfigError
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+_TRACE_ID_LENGTH = 32
+_trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+
+
+def within_trace(traceparent: str | None) -> None:
+    """Write the trace id of a `traceparent` (W3C Trace Context) into every line of this task from now on."""
+    parts = traceparent.split("-") if traceparent else ()
+    _trace_id.set(parts[1] if len(parts) >= 4 and len(parts[1]) == _TRACE_ID_LENGTH else None)
+
 
 class JsonLines(logging.Formatter):
-    """One record a line: time, level, message, the fields given by `extra`, and the traceback if any."""
+    """One record a line: time, level, message, trace id, the fields given by `extra`, and the traceback."""
 
     def __init__(self, component: str, api: str) -> None:
         super().__init__()
@@ -26,6 +36,8 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **self._common,
         }
+        if trace_id := _trace_id.get():
+            line["trace_id"] = trace_id
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)

@@ -37,6 +37,8 @@ async def record(stack: Stack, recorders: Mapping[str, Recorder]) -> None:
         dispatcher = stack.dispatcher(wait=False)
         await asyncio.to_thread(stack.wait_ready, stack.gateway_port, gateway)
         await asyncio.to_thread(stack.wait_ready, stack.admin_port, dispatcher)
+        async with http.get(f"http://127.0.0.1:{stack.gateway_admin_port}/scaling") as response:
+            assert response.status == 200
         await asyncio.gather(
             client.completed(b"small"),
             client.completed(b"large", query="?fill"),

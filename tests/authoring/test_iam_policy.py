@@ -163,7 +163,7 @@ def test_a_queue_of_others_is_used_by_its_url_and_never_changed(policy: Policy) 
         part: {action for action, arn in grants(found) if arn == theirs} for part, found in policies.items()
     }
     assert on_theirs == {
-        "gateway": {"sqs:SendMessage"},
+        "gateway": {"sqs:GetQueueAttributes", "sqs:SendMessage"},
         "dispatcher": {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"},
         "provision": set(),
         "dead-letters": {"sqs:SendMessage"},

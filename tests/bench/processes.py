@@ -101,6 +101,7 @@ class BenchStack(Stack):
         """Start a gateway or a dispatcher, and return how long it takes until it is ready."""
         document = copy.deepcopy(self.document)
         port = document["dispatcher"]["adminPort"] = document["gateway"]["port"] = free_port()
+        document["gateway"]["adminPort"] = free_port()
         config = self._write(document)
         began = time.perf_counter()
         process = self.command(command, config=config)

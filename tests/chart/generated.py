@@ -147,6 +147,8 @@ def _mend_scaling(result: Values) -> None:
         scaling["init_replicas"] = min(most, max(least, scaling["init_replicas"]))
     if seconds(scaling.get("window", "60s")) < 10 or seconds(scaling.get("window", "60s")) % 10:
         scaling["window"] = "60s"
+    if scaling.get("trigger") == "sqs" and scaling.get("target_in_flight") is not None:
+        scaling["target_in_flight"] = max(1, round(scaling["target_in_flight"]))
     strategy = result.get("update_strategy", {})
     if strategy.get("max_unavailable") in {0, "0%"}:
         strategy["max_surge"] = 1

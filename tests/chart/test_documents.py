@@ -18,18 +18,10 @@ from chart.helm_cli import CHART, ROOT, Helm, Object, at, merged
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "values.schema.json").read_text())
 ALL_OPTIONS: dict[str, Any] = yaml.safe_load((ROOT / "values" / "all-options.yaml").read_text())
 
-UNSCALED = {
-    f"autoscaling.{name}"
-    for name in (
-        "max_replicas target_in_flight window downscale_stabilization_period upscale_stabilization_period "
-        "max_downscale_factor max_upscale_factor downscale_tolerance upscale_tolerance"
-    ).split()
-}
-"""Checked, and without effect as long as nothing scales an API."""
-
 NEEDS: dict[str, dict[str, Any]] = {
     # keys that do something only beside others
-    "autoscaling.min_replicas": at("autoscaling.init_replicas", None),
+    "autoscaling.window": at("autoscaling.trigger", "metrics-api"),
+    "networkPolicy.kedaFrom": at("autoscaling.trigger", "metrics-api"),
     "image.tag": at("image.digest", None),
     "gateway.replicas": at("gateway.autoscaling.enabled", False),
     "accelerators.gpu.tolerations": at("pod.containers", [{"name": "a", "image": "x", "compute": {"gpu": 1}}]),
@@ -49,7 +41,10 @@ OTHERS: dict[str, Any] = {
     "name": "other",
     "pod.request_timeout": "5m",
     "pod.containers": [{"name": "other", "image": "x"}],
+    "autoscaling.engine": "none",
+    "autoscaling.trigger": "metrics-api",
     "autoscaling.init_replicas": 4,
+    "safeToEvict": True,
     "networking.endpoint": "other",
     "image.digest": "sha256:" + "1" * 64,
     "aws.region": "us-west-2",
@@ -105,7 +100,7 @@ def _other(path: str, now: Any) -> Any:
     return {"cpu": "777m", "memory": "200Mi"} if path.endswith(("requests", "limits")) else {"other": "x"}
 
 
-@pytest.mark.parametrize("path", sorted(LEAVES.keys() - UNSCALED - {"kind", "enabled", "emulator.enabled"}))
+@pytest.mark.parametrize("path", sorted(LEAVES.keys() - {"kind", "enabled", "emulator.enabled"}))
 def test_every_key_does_something(helm4: Helm, path: str) -> None:
     base = merged(ALL_OPTIONS, NEEDS.get(path, {}))
     now: Any = base
@@ -124,16 +119,6 @@ def _rendered(helm: Helm, values: str) -> list[Object]:
 def _replaced(base: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     first, _, rest = path.partition(".")
     return {**base, first: _replaced(base[first], rest, value) if rest else value}
-
-
-@pytest.mark.parametrize("path", sorted(UNSCALED))
-def test_what_will_scale_the_api_is_only_checked_until_then(helm4: Helm, path: str) -> None:
-    base = merged(ALL_OPTIONS, {"autoscaling": {name.split(".")[1]: None for name in UNSCALED}})
-    for name in UNSCALED:
-        base["autoscaling"].pop(name.split(".")[1], None)
-    key = path.split(".")[1]
-    value = ALL_OPTIONS["autoscaling"][key]
-    assert helm4.template(base) == helm4.template(merged(base, {"autoscaling": {key: value}}))
 
 
 def _described(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:

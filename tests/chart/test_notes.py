@@ -49,7 +49,7 @@ def test_command_for_the_logs_selects_the_pods_of_the_api_alone(helm4: Helm) -> 
             "helm uninstall deletes the queues cortex-hello and cortex-hello-dead-letter",
         ),
         ("emulator", {"enabled": True, "image": "x"}, WARNING),
-        ("autoscaling.min_replicas", 3, "there are 3."),
+        ("autoscaling.engine", "keda", "KEDA scales the pods, from 1 to 100"),
         ("pod.containers", [{"name": "a", "image": "x", "compute": {"inf": 1}}], "SYS_ADMIN"),
     ],
 )

@@ -44,8 +44,10 @@ def test_api_json_is_what_the_glue_expects(helm: Helm) -> None:
         },
         "probes": [{"container": None, "type": "tcp_socket", "port": 8080, "path": None}
                    | PROBE_DEFAULTS | {"periodSeconds": 1}],
-        "gateway": {"port": 8888, "endpoint": "/hello", "maxPayloadMiB": 1024, "sensitiveHeaders": "drop"},
+        "gateway": {"port": 8888, "adminPort": 15001, "endpoint": "/hello", "maxPayloadMiB": 1024,
+                    "sensitiveHeaders": "drop"},
         "dispatcher": {"adminPort": 15000},
+        "scaling": {"targetInFlight": 1, "windowSeconds": 60},
     }  # fmt: skip
 
 
@@ -59,23 +61,6 @@ def test_every_object_bears_the_labels_of_the_api(helm: Helm) -> None:
 def test_the_longest_name_and_cluster_make_a_queue_name_that_sqs_takes(helm: Helm) -> None:
     queue = api_json(helm.template(minimal(name="a" * 42, clusterName="c" * 25)), "a" * 42)["queue"]
     assert len(queue["deadLetterName"]) == 80
-
-
-@pytest.mark.parametrize(
-    ("autoscaling", "replicas"),
-    [
-        ({}, 1),
-        ({"min_replicas": 3}, 3),
-        ({"min_replicas": 0}, 1),
-        ({"min_replicas": 0, "init_replicas": 0}, 0),
-        ({"min_replicas": 2, "init_replicas": 5}, 5),
-    ],
-)
-def test_init_replicas_run_while_nothing_scales(helm: Helm, autoscaling: dict[str, int], replicas: int) -> None:
-    assert (
-        find(helm.template(minimal(autoscaling=autoscaling)), "Deployment", "api-hello")["spec"]["replicas"]
-        == replicas
-    )
 
 
 def test_node_groups_become_an_affinity_to_the_nodes_label(helm: Helm) -> None:

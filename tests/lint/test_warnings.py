@@ -43,6 +43,11 @@ CASES = [
     ("CA017", values(ONE, top="podDisruptionBudget: {enabled: true, maxUnavailable: 0}"), 5),
     ("CA018", values(f"{ONE}, readiness_probe: {{http_get: {{port: 8080}}}}"), 3),
     ("CA019", values("name: web, image: 'web:1', compute: {mem: 1Gi, cpu: 500}"), 3),
+    ("CA021", values(ONE, top="autoscaling: {engine: none, window: 30s}"), 5),
+    ("CA021", values(ONE, top="autoscaling: {trigger: sqs, window: 30s}"), 5),
+    ("CA021", values(ONE, top="gateway: {replicas: 3}"), 5),
+    ("CA021", values(ONE, top="gateway: {autoscaling: {enabled: false, maxReplicas: 3}}"), 5),
+    ("CA021", values(ONE, top="monitoring: {rules: {queueWaitSeconds: 5}}"), 5),
     ("CA020", values(f"{ONE}, pre_stop: {{exec: {{command: [sleep, '1']}}}}"), 3),
 ]  # fmt: skip
 
@@ -50,6 +55,10 @@ QUIET = [
     values(ONE),
     values("name: web, image: 'host:5000/web:1', compute: {mem: null}"),
     values(f"{ONE}, {READY}", TWO),
+    values(ONE, top="autoscaling: {window: 30s, max_replicas: 3}"),
+    values(ONE, top="autoscaling: {engine: none, init_replicas: 3}"),
+    values(ONE, top="gateway: {replicas: 3, autoscaling: {enabled: false}}"),
+    values(ONE, top="autoscaling: {engine: none, window: 60s}"),
     values(f"{ONE}, args: ['--health', '81'], readiness_probe: {{tcp_socket: {{port: 81}}}}"),
     values(f"{ONE}, env: {{MAX_BATCH_SIZE: '8'}}", pod="max_concurrency: 8"),
     values(f"{ONE}, env: {{MAX_TOKENS: '8', TOKEN: $(OTHER)}}"),

@@ -33,8 +33,15 @@ _DOCUMENT: dict[str, Any] = {
             "failureThreshold": 3,
         }
     ],
-    "gateway": {"port": 8888, "endpoint": "/hello", "maxPayloadMiB": 64, "sensitiveHeaders": "drop"},
+    "gateway": {
+        "port": 8888,
+        "adminPort": 15001,
+        "endpoint": "/hello",
+        "maxPayloadMiB": 64,
+        "sensitiveHeaders": "drop",
+    },
     "dispatcher": {"adminPort": 15000},
+    "scaling": {"targetInFlight": 4, "windowSeconds": 60},
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cortex_async.errors import ObjectExists, ObjectMissing
-from cortex_async.queue.protocol import Received
+from cortex_async.queue.protocol import Depth, Received
 from cortex_async.storage.protocol import Progress, ResultMetadata, Status
 
 Before = dict[str, Callable[[], Awaitable[None]]]
@@ -46,6 +46,11 @@ class MemoryQueue:
         await self._begin("send")
         self.sent.append((request_id, body))
         self.put(body)
+
+    async def depth(self) -> Depth:
+        """See `Queue`."""
+        await self._begin("depth")
+        return Depth(len(self._visible), len(self._hidden))
 
     async def receive(self, count: int, wait_seconds: int) -> list[Received]:
         """See `Queue`."""

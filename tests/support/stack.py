@@ -34,6 +34,7 @@ class Stack:
         self.name = f"api-{uuid.uuid4().hex[:12]}"
         self.port = free_port()
         self.gateway_port = free_port()
+        self.gateway_admin_port = free_port()
         self.document = api_document(self._own_settings(), changes or {})
         self.config_file = self._write(self.document)
         self.journal = folder / "journal"
@@ -50,7 +51,11 @@ class Stack:
             # A drain waits for the open receive, which is 8 s at this grace.
             "pod": {"port": self.port, "terminationGracePeriodSeconds": 20},
             "probes": [{**probe, "port": self.port} for probe in api_document()["probes"]],
-            "gateway": {"port": self.gateway_port, "endpoint": f"/{self.name}"},
+            "gateway": {
+                "port": self.gateway_port,
+                "adminPort": self.gateway_admin_port,
+                "endpoint": f"/{self.name}",
+            },
             "dispatcher": {"adminPort": free_port()},
         }
 
@@ -83,7 +88,7 @@ class Stack:
         return process
 
     def web_server(self) -> Process:
-        argv = [sys.executable, str(WEB_SERVER), str(self.port)]
+        argv = [sys.executable, "-P", str(WEB_SERVER), str(self.port)]  # -P: operator.py beside it is not Python's
         process = Process("web", argv, self.folder, {"JOURNAL": str(self.journal)})
         self.processes.append(process)
         wait_until("the web server", lambda: accepts(self.port), process)

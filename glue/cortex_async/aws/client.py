@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -56,11 +56,20 @@ class Answer:
     body: bytes
 
 
+Observe = Callable[[str, str], None]
+"""Is told each try of a call: its operation, and "ok", "refused" or "unavailable"."""
+
+
+def _ignore(_operation: str, _result: str) -> None:
+    pass
+
+
 class AwsSession:
     """The connections and credentials that all services of one process share."""
 
-    def __init__(self, config: AwsConfig) -> None:
+    def __init__(self, config: AwsConfig, observe: Observe = _ignore) -> None:
         self.config = config
+        self.observe = observe
         self.credentials = Credentials()
         self.clock_offset = 0.0  # seconds to add to this machine's clock, learnt from refusals
         self.http = aiohttp.ClientSession(
@@ -128,12 +137,14 @@ class Service:
                 response = await self._once(call, keys, clock_offset, deadline, read=read)
                 if response.status < 300 and not (call.may_fail_late and b"<Error>" in await response.read()):
                     self.health.succeeded()
+                    self._session.observe(call.operation, "ok")
                     return response
                 problem: AwsRefused | AwsUnavailable = await self._examine(call, response, keys, clock_offset)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 problem = AwsUnavailable(call.operation, _describe(error, self._base))
             except CredentialsError as error:
                 problem = AwsUnavailable(call.operation, str(error))
+            self._session.observe(call.operation, _result_of(problem))
             if isinstance(problem, AwsRefused):
                 if not self._is_tried_again(call, problem):
                     raise problem
@@ -217,6 +228,12 @@ class Service:
         log.warning("this machine's clock differs from that of AWS", extra={"seconds": round(offset)})
         self._session.clock_offset = offset
         return True
+
+
+def _result_of(problem: AwsRefused | AwsUnavailable) -> str:
+    if isinstance(problem, ObjectMissing | ObjectExists):
+        return "ok"  # an answer like any other
+    return "refused" if isinstance(problem, AwsRefused) else "unavailable"
 
 
 def _describe(error: BaseException, base_url: str) -> str:

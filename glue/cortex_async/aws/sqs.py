@@ -48,6 +48,18 @@ class Sqs:
         found = await self._call("GetQueueUrl", {"QueueName": name})
         return str(found["QueueUrl"])
 
+    async def depth(self, queue_url: str) -> tuple[int, int]:
+        """GetQueueAttributes: how many messages wait, delayed ones included, and how many are in flight."""
+        waiting, delayed, in_flight = (
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesDelayed",
+            "ApproximateNumberOfMessagesNotVisible",
+        )
+        names = [waiting, delayed, in_flight]
+        answer = await self._call("GetQueueAttributes", {"QueueUrl": queue_url, "AttributeNames": names})
+        found = answer.get("Attributes") or {}
+        return int(found.get(waiting, 0)) + int(found.get(delayed, 0)), int(found.get(in_flight, 0))
+
     async def receive(
         self, queue_url: str, count: int, visibility_seconds: int, wait_seconds: int
     ) -> list[Received]:

@@ -3,15 +3,17 @@
 import asyncio
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
-from cortex_async import limits
+from cortex_async import limits, metrics
 from cortex_async.dispatcher.readiness import Readiness
 
 
 class Admin:
-    """Serves `/healthz`, `/readyz` and `/drain`."""
+    """Serves `/healthz`, `/readyz`, `/drain` and `/metrics`."""
 
-    def __init__(self, readiness: Readiness) -> None:
+    def __init__(self, readiness: Readiness, registry: CollectorRegistry | None = None) -> None:
+        self._registry = registry or metrics.new_registry()
         self._readiness = readiness
         self.connected = False
         self.draining = asyncio.Event()
@@ -23,6 +25,7 @@ class Admin:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/drain", self._drain)
+        app.router.add_get("/metrics", metrics.handler(self._registry))
         return app
 
     async def _healthz(self, _: web.Request) -> web.Response:

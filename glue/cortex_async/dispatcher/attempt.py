@@ -109,6 +109,7 @@ class AttemptRunner:
         try:
             async with asyncio.timeout(self._timeout_seconds) as timeout:
                 timer = ContainerTimeout(timeout)
+                request.posted_at = asyncio.get_running_loop().time()
                 if not isinstance(payload, bytes):
                     payload = timer.while_fetching(payload)
                 async with self._container.post(request.message, payload) as response:
@@ -130,6 +131,7 @@ class AttemptRunner:
 
     async def _take(self, request: Request, response: aiohttp.ClientResponse, timer: ContainerTimeout) -> Verdict:
         """Decide about a response, and store its body when it is a result."""
+        request.status = response.status
         decision = outcome.on_response(
             response.status,
             response.headers.get("Content-Type", ""),

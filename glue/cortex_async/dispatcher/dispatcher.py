@@ -9,11 +9,13 @@ from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.attempt import AttemptRunner
 from cortex_async.dispatcher.container import Container
 from cortex_async.dispatcher.in_flight import InFlight, Request
+from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.pace import Pace
 from cortex_async.dispatcher.processor import Processor
 from cortex_async.dispatcher.progress_marker import ProgressMarker
 from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.dispatcher.receiver import Receiver
+from cortex_async.metrics import new_registry
 from cortex_async.queue.message import Message, NotOurs, decode
 from cortex_async.queue.protocol import Queue, Received
 from cortex_async.request_id import RequestIds
@@ -38,10 +40,12 @@ class Dispatcher:
         store: Store,
         container: Container,
         readiness: Readiness,
+        metrics: DispatcherMetrics | None = None,
     ) -> None:
         self._ids = RequestIds(config.cluster_name, config.name)
         self._store = store
         self._readiness = readiness
+        self._metrics = metrics or DispatcherMetrics(new_registry(), config.name)
         visibility_seconds = config.queue.visibility_timeout_seconds
         slots = config.pod.max_concurrency
         pace = Pace(slots, _long_poll_seconds(config.pod.termination_grace_period_seconds))
@@ -49,7 +53,8 @@ class Dispatcher:
         self._in_flight = InFlight(queue, visibility_seconds, slots, pace)
         self._receiver = Receiver(queue, self._in_flight, readiness, pace)
         attempts = AttemptRunner(config, store, container, readiness, self._in_flight)
-        self._processor = Processor(store, self._in_flight, dead_letters, attempts)
+        self._processor = Processor(store, self._in_flight, dead_letters, attempts, self._metrics)
+        self._metrics.watch(self._in_flight, readiness, slots)
         self._tasks: dict[asyncio.Task[None], Request] = {}
         self._is_draining = False
 
@@ -66,6 +71,7 @@ class Dispatcher:
     async def drain(self, seconds: float) -> None:
         """Finish what is in flight; what is not finished after that time is given back to the queue."""
         self._is_draining = True
+        self._metrics.drains()
         self._queue.flush()
         self._in_flight.stop_waiting()
         loop = asyncio.get_running_loop()
@@ -82,6 +88,7 @@ class Dispatcher:
         releases = [asyncio.create_task(self._processor.give_back(each, until)) for each in left]
         if releases:
             await asyncio.wait(releases, timeout=until)
+        self._metrics.gave_back(len(left))
         log.info("drained", extra={"given_back": len(left)})
 
     async def _give_back_remaining(self) -> None:
@@ -123,7 +130,8 @@ class Dispatcher:
     def _decoded(self, received: Received) -> Message | None:
         try:
             message = decode(received.body)
-            if self._ids.issued_at(message.id) is None:
+            issued_at = self._ids.issued_at(message.id)
+            if issued_at is None:
                 raise NotOurs("its id was not issued for this API; do two APIs share one queue?")
         except NotOurs as error:
             facts = {
@@ -133,6 +141,8 @@ class Dispatcher:
             }
             log.error("a message that is not ours is left for the dead-letter queue", extra=facts)
             return None
+        if received.receive_count == 1:
+            self._metrics.received(issued_at)
         return message
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:

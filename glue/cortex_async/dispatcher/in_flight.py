@@ -26,6 +26,8 @@ class Request:
     before (suspicion.py). `is_settled` says that it is recorded what the attempt came to. `began_at` is the time,
     by the loop's clock, since which it takes one of the `max_concurrency` slots; None before and after.
     `extended_at` is when its visibility was extended last.
+    `posted_at` and `left_at` tell when it was sent to the container, and when that had done its part; `status` is
+    that of the response.
     """
 
     message: Message
@@ -37,6 +39,9 @@ class Request:
     is_settled: bool = False
     is_stored: bool = False
     began_at: float | None = None
+    posted_at: float | None = None
+    left_at: float | None = None
+    status: int | None = None
     received_at: float = field(default_factory=time.monotonic)
     extended_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
@@ -61,6 +66,7 @@ class InFlight:
         self._slots: Slots[Request] = Slots(max_concurrency)
         self._stored = 0  # of those in flight: only their messages are still to be deleted
         self._began_sum = 0.0  # of all in the container
+        self._worked_seconds = 0.0  # of all that have left the container
         self.changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -68,6 +74,17 @@ class InFlight:
 
     def __iter__(self) -> Iterator[Request]:
         return iter(list(self._requests.values()))
+
+    @property
+    def active(self) -> int:
+        """How many requests are in the container."""
+        return self._slots.taken
+
+    @property
+    def busy_seconds(self) -> float:
+        """For how long slots were taken, all of them together."""
+        now = asyncio.get_running_loop().time()
+        return self._worked_seconds + sum(now - each.began_at for each in self if each.began_at is not None)
 
     @property
     def is_shared(self) -> bool:
@@ -127,7 +144,10 @@ class InFlight:
         """Say that the container has done its part; saying it again changes nothing."""
         if request.began_at is None:
             return
-        self._pace.worked(asyncio.get_running_loop().time() - request.began_at)
+        request.left_at = asyncio.get_running_loop().time()
+        seconds = request.left_at - request.began_at
+        self._pace.worked(seconds)
+        self._worked_seconds += seconds
         self._end(request)
         self._slots.give_back(request)
         self.changed.set()

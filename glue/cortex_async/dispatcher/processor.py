@@ -3,13 +3,15 @@
 import logging
 import time
 
-from cortex_async import limits
+from cortex_async import limits, logs
 from cortex_async.dispatcher import outcome, suspicion
 from cortex_async.dispatcher.attempt import AttemptRunner, Verdict
 from cortex_async.dispatcher.in_flight import InFlight, Request
+from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.outcome import Action, Decision, Failure
 from cortex_async.dispatcher.results import store_result
 from cortex_async.errors import AwsRefused
+from cortex_async.metrics import new_registry
 from cortex_async.queue.protocol import Queue
 from cortex_async.storage.protocol import Progress, Status, Store
 
@@ -19,14 +21,23 @@ log = logging.getLogger(__name__)
 class Processor:
     """Processes requests in flight, any number at once; store and dead-letter queue are persistent."""
 
-    def __init__(self, store: Store, in_flight: InFlight, dead_letters: Queue, attempts: AttemptRunner) -> None:
+    def __init__(
+        self,
+        store: Store,
+        in_flight: InFlight,
+        dead_letters: Queue,
+        attempts: AttemptRunner,
+        metrics: DispatcherMetrics | None = None,
+    ) -> None:
         self._store = store
         self._in_flight = in_flight
         self._dead_letters = dead_letters
         self._attempts = attempts
+        self._metrics = metrics or DispatcherMetrics(new_registry(), "")
 
     async def process(self, request: Request) -> None:
         """Bring one request to its end, or give it back for a retry; when cancelled it stays in flight."""
+        logs.within_trace(request.message.traceparent)
         if not await self._in_flight.take_slot(request):
             await self.decline(request)
             return
@@ -38,6 +49,7 @@ class Processor:
         log.info("request taken", extra=facts)
         verdict = await self._attempt(request) if may_begin else None
         self._in_flight.free_slot(request)
+        self._metrics.ended(request, verdict.decision if verdict else None)
         end = await self._finish(request, verdict) if verdict else await self._clean_up_after_another(request)
         request.marker.close()
         self._in_flight.remove(request)
@@ -85,6 +97,7 @@ class Processor:
         refusal = outcome.on_receive(attempts, request.receive_count)
         if refusal is not None:
             return Verdict(refusal)
+        self._metrics.attempt_begins()
         is_suspect = request.is_suspect
         progress = Progress(request.attempt, self._in_flight.is_shared and not is_suspect, is_suspect)
         if request.receive_count > 1:

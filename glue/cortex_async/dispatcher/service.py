@@ -7,13 +7,14 @@ from typing import Any
 
 import aiohttp
 
-from cortex_async import limits
+from cortex_async import limits, metrics
 from cortex_async.aws.client import AwsSession
 from cortex_async.backoff import PERSISTENT
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.admin import Admin
 from cortex_async.dispatcher.container import Container
 from cortex_async.dispatcher.dispatcher import Dispatcher
+from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.http.server import listening, started, stop_signal
 from cortex_async.queue.sqs_queue import SqsQueue
@@ -25,12 +26,14 @@ log = logging.getLogger(__name__)
 async def serve(config: ApiConfig) -> None:
     """Feed the pod until SIGTERM or SIGINT, then drain; raises CortexError when the admin port is taken."""
     stop = stop_signal()
+    registry = metrics.new_registry()
+    aws_calls = metrics.AwsCalls(registry, config.name)
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(AwsSession(config.aws))
+        session = await stack.enter_async_context(AwsSession(config.aws, aws_calls.observe))
         container = Container(config.pod.port)
         stack.push_async_callback(container.close)
         readiness = Readiness(config.probes, await stack.enter_async_context(_probing_session()))
-        admin = Admin(readiness)
+        admin = Admin(readiness, registry)
         await stack.enter_async_context(listening(admin.application(), config.dispatcher.admin_port))
         background: set[asyncio.Task[Any]] = {
             asyncio.create_task(readiness.run()),
@@ -43,7 +46,8 @@ async def serve(config: ApiConfig) -> None:
             return
         queue, dead_letters = finding.result()
         store = S3Store.open(session, config, PERSISTENT)
-        dispatcher = Dispatcher(config, queue, dead_letters, store, container, readiness)
+        counters = DispatcherMetrics(registry, config.name)
+        dispatcher = Dispatcher(config, queue, dead_letters, store, container, readiness, counters)
         admin.connected = True
         started()
         heartbeat = asyncio.create_task(dispatcher.heartbeat())

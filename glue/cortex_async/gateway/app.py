@@ -2,16 +2,22 @@
 
 from aiohttp import HttpVersion11, web
 
+from cortex_async import logs
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsUnavailable
-from cortex_async.gateway.errors import Rejected, as_json
+from cortex_async.gateway.errors import Handler, Rejected, as_json
+from cortex_async.gateway.metrics import GatewayMetrics
 from cortex_async.gateway.result import Results
+from cortex_async.gateway.scaling import Sampler
 from cortex_async.gateway.submit import Submission
 from cortex_async.http.connection import error_document
+from cortex_async.metrics import new_registry
 from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Store
+
+_PROBES = frozenset({"/healthz", "/readyz"})
 
 
 class Gateway:
@@ -21,24 +27,43 @@ class Gateway:
     """
 
     def __init__(
-        self, config: ApiConfig, store: Store, stall_seconds: float, budget: MemoryBudget | None = None
+        self,
+        config: ApiConfig,
+        store: Store,
+        stall_seconds: float,
+        budget: MemoryBudget | None = None,
+        metrics: GatewayMetrics | None = None,
     ) -> None:
         budget = budget or MemoryBudget()
         ids = RequestIds(config.cluster_name, config.name)
         self._endpoint = config.gateway.endpoint
         self._submission = Submission(config, ids, store, stall_seconds, budget)
         self._results = Results(config, ids, store, budget)
+        self._metrics = metrics or GatewayMetrics(new_registry(), config.name, Sampler(60, 1))
         self.queue: Queue | None = None
         self.stopping = False
 
     def application(self) -> web.Application:
         """Return the application to serve."""
-        app = web.Application(middlewares=[as_json])
+        app = web.Application(middlewares=[self._counted, as_json])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
         return app
+
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count the answer; the kubelet's calls are none of a client."""
+        logs.within_trace(request.headers.get("traceparent"))
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            self._metrics.answered(request.method, error.status)
+            raise
+        if request.path not in _PROBES:
+            self._metrics.answered(request.method, response.status)
+        return response
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"healthy": True})
@@ -67,7 +92,9 @@ class Gateway:
     async def _submit(self, request: web.Request) -> web.Response:
         if self.queue is None:
             raise AwsUnavailable("GetQueueUrl", "the queue has not been found yet")
-        return web.json_response({"id": await self._submission.accept(request, self.queue)})
+        request_id = await self._submission.accept(request, self.queue)
+        self._metrics.submitted()
+        return web.json_response({"id": request_id})
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         return await self._results.answer(request, request.match_info["id"])

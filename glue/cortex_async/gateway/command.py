@@ -3,11 +3,14 @@
 import argparse
 import asyncio
 
-from cortex_async import config, limits, logs
+from cortex_async import config, limits, logs, metrics
 from cortex_async.aws.client import AwsSession
 from cortex_async.backoff import PATIENT
 from cortex_async.config import ApiConfig
+from cortex_async.gateway import admin
 from cortex_async.gateway.app import Gateway
+from cortex_async.gateway.metrics import GatewayMetrics
+from cortex_async.gateway.scaling import Sampler
 from cortex_async.http.guard import Guard, connections_within_descriptors
 from cortex_async.http.server import listening, started, stop_signal
 from cortex_async.queue.sqs_queue import SqsQueue
@@ -45,16 +48,22 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) -> None:
     stop = stop_signal()
-    async with AwsSession(api.aws) as session:
+    registry = metrics.new_registry()
+    aws_calls = metrics.AwsCalls(registry, api.name)
+    sampler = Sampler(api.scaling.window_seconds, api.scaling.target_in_flight)
+    async with AwsSession(api.aws, aws_calls.observe) as session:
         memory_limit = container_limit()
         budget = budget_within(memory_limit)
         store = S3Store.open(session, api, PATIENT, budget)
-        gateway = Gateway(api, store, stall_seconds, budget)
+        gateway = Gateway(api, store, stall_seconds, budget, GatewayMetrics(registry, api.name, sampler))
         most = connections_within_descriptors()
         if memory_limit is not None:
             most = min(most, budget.size // limits.CONNECTION_BYTES)
         guard = Guard(most, budget)
-        async with listening(gateway.application(), api.gateway.port, stall_seconds, guard):
+        async with (
+            listening(gateway.application(), api.gateway.port, stall_seconds, guard),
+            listening(admin.application(registry, sampler), api.gateway.admin_port),
+        ):
             stopping = asyncio.create_task(stop.wait())
             finding = asyncio.create_task(SqsQueue.open(session, api, PATIENT))
             await asyncio.wait({finding, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -63,6 +72,8 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
                 return
             gateway.queue = finding.result()
             started()
+            sampling = asyncio.create_task(sampler.run(gateway.queue.depth))
             await stopping
             gateway.stopping = True
             await asyncio.sleep(shutdown_delay)
+            sampling.cancel()

@@ -40,6 +40,11 @@ class Message:
     payload: bytes | None
     size: int
 
+    @property
+    def traceparent(self) -> str | None:
+        """The header of that name (W3C Trace Context)."""
+        return next((value for name, value in self.headers if name.lower() == "traceparent"), None)
+
     def encode(self) -> str:
         """Return the message body."""
         document = {"version": VERSION, "id": self.id, "headers": self.headers, "query": self.query}

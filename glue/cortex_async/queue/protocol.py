@@ -1,10 +1,19 @@
 """What gateway and dispatcher ask of a queue; `SqsQueue` is the real one, tests have one in memory."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from cortex_async.aws.sqs import Received
 
-__all__ = ["Queue", "Received"]
+__all__ = ["Depth", "Queue", "Received"]
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many messages wait, and how many were received and are not deleted; both about right."""
+
+    queued: int
+    active: int
 
 
 class Queue(Protocol):
@@ -12,6 +21,10 @@ class Queue(Protocol):
 
     async def send(self, request_id: str, body: str) -> None:
         """Put one message on the queue; raises AwsUnavailable, and AwsRefused unless opened as PERSISTENT."""
+        ...
+
+    async def depth(self) -> Depth:
+        """Count the messages, in a single try; raises AwsUnavailable and AwsRefused."""
         ...
 
     async def receive(self, count: int, wait_seconds: int) -> list[Received]:

@@ -12,6 +12,7 @@ from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsRefused, CortexError, QueueMissing
 from cortex_async.queue.batching import Batcher
+from cortex_async.queue.protocol import Depth
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,10 @@ class SqsQueue:
         if self._fifo:  # a group of its own: requests never wait for one another
             entry |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}
         await self._sends.add(entry)
+
+    async def depth(self) -> Depth:
+        """See `Queue`."""
+        return Depth(*await self._sqs.depth(self.url))
 
     async def receive(self, count: int, wait_seconds: int) -> list[Received]:
         """See `Queue`."""

@@ -127,6 +127,8 @@ def _choose_ports(rendered: Mapping[str, Any], args: argparse.Namespace) -> tupl
     free = free_ports({port for port, _ in _ports(api)})
     api["gateway"]["port"] = api["gateway"]["port"] or next(free)
     api["dispatcher"]["adminPort"] = api["dispatcher"]["adminPort"] or next(free)
+    if args.port is not None or args.admin_port is not None:  # another run may have the usual one
+        api["gateway"]["adminPort"] = next(free)
     if args.endpoint_url is not None:
         return api, None
     emulator_port = next(free)
@@ -143,6 +145,7 @@ def _ports(api: Mapping[str, Any]) -> list[tuple[int, str]]:
     }
     return [
         (api["gateway"]["port"], "the gateway (--port N chooses another)"),
+        (api["gateway"]["adminPort"], "the gateway's metrics (--port N chooses a free one)"),
         (api["dispatcher"]["adminPort"], "the dispatcher (--admin-port N chooses another)"),
         (port, "the web server (pod.port in the values file, or --set pod.port=N, chooses another)"),
         *probes.items(),

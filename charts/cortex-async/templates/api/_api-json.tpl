@@ -30,10 +30,14 @@
   "probes" (include "cortex-async.dispatcherProbes" . | fromJsonArray)
   "gateway" (dict
     "port" 8888
+    "adminPort" 15001
     "endpoint" (include "cortex-async.endpoint" .)
     "maxPayloadMiB" (int $values.gateway.maxPayloadMiB)
     "sensitiveHeaders" $values.gateway.sensitiveHeaders)
   "dispatcher" (dict "adminPort" 15000)
+  "scaling" (dict
+    "targetInFlight" (include "cortex-async.targetInFlight" . | float64)
+    "windowSeconds" (include "cortex-async.seconds" $values.autoscaling.window | int))
   | toPrettyJson -}}
 {{- end }}
 

@@ -45,14 +45,6 @@ pod.port. Input: the root context. */}}
   "initialDelaySeconds" 0 "timeoutSeconds" 1 "periodSeconds" 1 "successThreshold" 1 "failureThreshold" 3))) -}}
 {{- end }}
 
-{{- /* Replicas to begin with. Nothing scales the API yet, so it is 0 only if init_replicas says so.
-Input: the root context. */}}
-{{- define "cortex-async.replicas" -}}
-{{- with .Values.autoscaling -}}
-{{- kindIs "invalid" .init_replicas | ternary (max 1 .min_replicas) .init_replicas | int -}}
-{{- end -}}
-{{- end }}
-
 {{- /* Seconds between SIGTERM and SIGKILL of the API's pods. Input: the root context. */}}
 {{- define "cortex-async.gracePeriod" -}}
 {{- $timeout := include "cortex-async.seconds" (.Values.pod.request_timeout | default "0s") | int -}}

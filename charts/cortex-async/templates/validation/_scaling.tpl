@@ -10,6 +10,10 @@
 {{- end }}
 {{- end }}
 {{- with .Values.autoscaling }}
+{{- $target := include "cortex-async.targetInFlight" $ }}
+{{- if and (eq .trigger "sqs") (ne .engine "none") (ne $target (float64 $target | floor | int64 | toString)) }}
+- autoscaling.target_in_flight: {{ $target }} is no whole number, which autoscaling.trigger sqs needs
+{{- end }}
 {{- if lt (int .max_replicas) (int .min_replicas) }}
 - autoscaling.max_replicas: {{ .max_replicas }} is less than min_replicas ({{ .min_replicas }})
 {{- end }}

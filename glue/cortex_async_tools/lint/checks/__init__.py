@@ -1,6 +1,6 @@
 """The warnings of lint, by code. The docstring of each check says why it matters and what to do."""
 
-from cortex_async_tools.lint.checks import commands, cross_file, images, pods, probes
+from cortex_async_tools.lint.checks import commands, cross_file, images, no_effect, pods, probes
 from cortex_async_tools.lint.checks.check import Check
 from cortex_async_tools.lint.checks.cross_file import CrossFileCheck
 from cortex_async_tools.lint.suppression import UNUSED
@@ -24,6 +24,7 @@ CHECKS: dict[str, Check] = {
     "CA018": probes.probe_of_request_path,
     "CA019": pods.whole_cores,
     "CA020": pods.pre_stop_without_drain,
+    "CA021": no_effect.no_effect,
 }
 """Checks of a single file."""
 

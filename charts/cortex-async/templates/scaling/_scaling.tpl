@@ -1,0 +1,69 @@
+{{- /* Whether KEDA scales the API: "true" or nothing. Input: the root context. */}}
+{{- define "cortex-async.keda" -}}
+{{- $engine := .Values.autoscaling.engine -}}
+{{- $there := .Capabilities.APIVersions.Has "keda.sh/v1alpha1/ScaledObject" -}}
+{{- if or (eq $engine "keda") (and (eq $engine "auto") $there) }}true{{ end -}}
+{{- end }}
+
+{{- /* Requests in flight for which there is to be one replica, as JSON. Input: the root context. */}}
+{{- define "cortex-async.targetInFlight" -}}
+{{- .Values.autoscaling.target_in_flight | default .Values.pod.max_concurrency | float64 | toJson -}}
+{{- end }}
+
+{{- /* Replicas that a new API is given beyond the one that a Deployment begins with, or nothing: the HPA raises it to
+min_replicas by itself. Input: the root context. */}}
+{{- define "cortex-async.initialReplicas" -}}
+{{- $scaling := .Values.autoscaling -}}
+{{- $first := int (max 1 $scaling.min_replicas) -}}
+{{- if include "cortex-async.keda" . }}{{ $first = 1 }}{{ end -}}
+{{- if not (kindIs "invalid" $scaling.init_replicas) }}{{ $first = int $scaling.init_replicas }}{{ end -}}
+{{- if ne $first 1 }}{{ $first }}{{- end -}}
+{{- end }}
+
+{{- /* How the HPA moves in one direction. Input: dict of stabilization (a duration), percent (an int), tolerance,
+root. */}}
+{{- define "cortex-async.hpaRules" -}}
+{{- $seconds := include "cortex-async.seconds" .stabilization | int -}}
+{{- /* One step in each stabilization period and 10 s, as in the original, whose steps had to hold for that long. The HPA
+takes periods of half an hour at the most, and windows of an hour. */ -}}
+{{- $period := add $seconds 10 | min 1800 -}}
+stabilizationWindowSeconds: {{ min 3600 $seconds }}
+selectPolicy: Max
+policies:
+  {{- if gt (int .percent) 0 }}
+  - type: Percent
+    value: {{ .percent }}
+    periodSeconds: {{ $period }}
+  {{- end }}
+  - type: Pods
+    value: 1
+    periodSeconds: {{ $period }}
+{{- if semverCompare ">=1.35-0" .root.Capabilities.KubeVersion.Version }}
+tolerance: {{ .tolerance | toString | quote }}
+{{- end }}
+{{- end }}
+
+{{- /* What KEDA reads. Input: the root context. */}}
+{{- define "cortex-async.trigger" -}}
+{{- $target := include "cortex-async.targetInFlight" . -}}
+{{- if eq .Values.autoscaling.trigger "sqs" -}}
+type: aws-sqs-queue
+metadata:
+  queueURL: {{ .Values.queue.url | default (printf "%s-%s" .Values.clusterName (include "cortex-async.name" .)) | quote }}
+  queueLength: {{ $target | quote }}
+  awsRegion: {{ include "cortex-async.region" . | quote }}
+  scaleOnInFlight: "true"
+  {{- with (include "cortex-async.endpointUrl" . | fromJson).url }}
+  awsEndpoint: {{ . | quote }}
+  {{- end }}
+authenticationRef:
+  name: {{ include "cortex-async.fullname" . }}
+{{- else -}}
+type: metrics-api
+metadata:
+  url: http://{{ include "cortex-async.fullname" . }}-gateway-admin.{{ .Release.Namespace }}.svc:15001/scaling
+  valueLocation: in_flight
+  targetValue: {{ $target | quote }}
+  activationTargetValue: "0"
+{{- end }}
+{{- end }}

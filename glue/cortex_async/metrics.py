@@ -1,0 +1,114 @@
+"""Metrics in Prometheus's format: one registry a process, and what every process of ours measures alike.
+
+Measured on top of what a dispatcher imports anyway: prometheus_client takes 0.7 MB and 12 ms of its start.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+import prometheus_client
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UnknownMetricFamily
+from prometheus_client.registry import Collector
+
+API_LABELS: Final = ("api_name", "api_kind")
+NO_STATUS: Final = "none"
+"""The `status_code` of a request that got no response."""
+
+_KNOWN = frozenset(HTTPStatus)
+_FAMILIES = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "untyped": UnknownMetricFamily}
+
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+def api_values(api_name: str) -> tuple[str, str]:
+    """Return the values of `API_LABELS`."""
+    return api_name, "AsyncAPI"
+
+
+def status_label(status: int | None) -> str:
+    """Return a `status_code` of few possible values: a registered one as it is, another as its class."""
+    if status is None:
+        return NO_STATUS
+    return str(status) if status in _KNOWN else f"{status // 100}xx"
+
+
+def new_registry() -> CollectorRegistry:
+    """Return a registry that holds the process's own memory, CPU and files (`process_…`)."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def handler(registry: CollectorRegistry) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return what answers `GET /metrics`."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        encode, content_type = prometheus_client.exposition.choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+
+    return metrics
+
+
+Values = dict[tuple[str, ...], float]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A metric that is read when it is asked for, so that it costs nothing between; `type` is Prometheus's.
+
+    `read` returns a value for each combination of `labels`, which come beside those of the API. Untyped ones are
+    counters whose names the original gave without `_total`, which the library adds to every counter.
+    """
+
+    type: str
+    name: str
+    help: str
+    read: Callable[[], Values]
+    labels: tuple[str, ...] = ()
+
+
+class Readings(Collector):
+    """All readings of one API."""
+
+    def __init__(self, registry: CollectorRegistry, api_name: str, readings: list[Reading]) -> None:
+        self._readings = readings
+        self._api = api_values(api_name)
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Read everything."""
+        for each in self._readings:
+            family = _FAMILIES[each.type](each.name, each.help, labels=(*API_LABELS, *each.labels))
+            for values, value in each.read().items():
+                family.add_metric((*self._api, *values), value)
+            yield family
+
+    def describe(self) -> Iterator[Metric]:
+        """Name the metrics without reading them."""
+        for each in self._readings:
+            yield _FAMILIES[each.type](each.name, each.help)
+
+
+class AwsCalls:
+    """Counts the tries of calls to AWS."""
+
+    def __init__(self, registry: CollectorRegistry, api_name: str) -> None:
+        self._counter = Counter(
+            "cortex_async_aws_calls",
+            "Tries of calls to S3 and SQS; result is ok, refused (a permission, a name) or unavailable.",
+            (*API_LABELS, "operation", "result"),
+            registry=registry,
+        )
+        self._api = api_values(api_name)
+        self._children: dict[tuple[str, str], Counter] = {}
+
+    def observe(self, operation: str, result: str) -> None:
+        """Count one try."""
+        child = self._children.get((operation, result))
+        if child is None:
+            child = self._children[operation, result] = self._counter.labels(*self._api, operation, result)
+        child.inc()
