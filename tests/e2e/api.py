@@ -29,7 +29,7 @@ class Images:
     emulator: str
 
     def values(self) -> dict[str, Any]:
-        """What a release of the suites says of the glue: its image, and requests that a small node has room for."""
+        """What every release of the suites says: the image, and requests that a small node has room for."""
         repository, _, tag = self.glue.rpartition(":")
         return {
             "image": {"repository": repository, "tag": tag},

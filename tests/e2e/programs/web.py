@@ -1,7 +1,7 @@
-"""The API's container in the suites: tells the witness of every request that it begins, and answers as it is asked.
+"""The API's container in the suites: tells the witness of every request that it begins, and answers as asked.
 
-The payload is JSON: `n` comes back in the result; `sleep` seconds pass before; `oom` takes all memory, once in a pod's
-life; `call` is the URL of another API, whose result becomes part of this one's.
+The payload is JSON: `n` comes back in the result; `sleep` seconds pass before; `oom` takes all memory, once in the
+life of a pod; `call` is the URL of another API, whose result becomes part of this one's.
 """
 
 import asyncio
@@ -26,8 +26,7 @@ async def handle(request: web.Request) -> web.Response:
     request_id = request.headers["X-Cortex-Request-ID"]
     payload = await request.json()
     if WITNESS:
-        async with aiohttp.ClientSession() as http, http.post(f"{WITNESS}/starts/{request_id}") as told:
-            told.raise_for_status()
+        await tell(f"{WITNESS}/starts/{request_id}")
     if payload.get("oom") and not BOMBED.exists():
         BOMBED.touch()
         bytearray(os.urandom(2**20)) * 2**12
@@ -36,6 +35,18 @@ async def handle(request: web.Request) -> web.Response:
     if payload.get("call"):
         answer["called"] = await call(payload["call"])
     return web.json_response(answer)
+
+
+async def tell(url: str) -> None:
+    """Tell the witness, whose Service may need a moment to find it."""
+    for left in reversed(range(20)):
+        try:
+            async with aiohttp.ClientSession() as http, http.post(url) as told:
+                return told.raise_for_status()
+        except aiohttp.ClientError:
+            if not left:
+                raise
+            await asyncio.sleep(0.5)
 
 
 async def call(url: str) -> Any:

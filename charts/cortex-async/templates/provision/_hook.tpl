@@ -37,6 +37,7 @@ podFailurePolicy:
     - action: Ignore
       onPodConditions:
         - type: DisruptionTarget
+          status: "True" # optional only from Kubernetes 1.30 on
     {{- /* provision has waited for what may pass: what it says now, it would say again */}}
     - action: FailJob
       onExitCodes:
