@@ -61,7 +61,7 @@ class ChaosStack(Stack):
 
     def start_web_server(self) -> None:
         """Start the web server that all dispatchers share."""
-        self.web = self._python("web", ["-P", str(WEB_SERVER), str(self.port)], {"JOURNAL": str(self.journal)})
+        self.web = self._python("web", [str(WEB_SERVER), str(self.port)], {"JOURNAL": str(self.journal)})
 
     def uploads(self) -> int:
         """How many multipart uploads were begun and neither completed nor aborted."""
