@@ -6,15 +6,11 @@ READY := $(VENV)/.ready
 DEMO_READY := $(VENV)/.demo
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 
-<<<<<<< HEAD
-.PHONY: help demo test lint chaos chart fuzz fuzz-chart bench lock clean
-=======
 # $(call step,what,command) prints what is done and how many seconds it took, in one line.
 step = @printf '%-64s' '$(1)'; start=$$(date +%s); $(2) || exit; echo "$$(($$(date +%s) - start)) s"
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint chaos chart fuzz-chart bench lock clean
->>>>>>> roads
+.PHONY: help demo test lint chaos chart fuzz fuzz-chart bench e2e lock clean
 
 help:
 	@echo 'demo        run values/hello-world on this machine and print a result'
@@ -22,6 +18,7 @@ help:
 	@echo 'lint        ruff, mypy, the layers of imports, and what is generated'
 	@echo 'chaos       many requests while dispatchers are killed and AWS is faulty'
 	@echo 'bench       calls, CPU, latency and memory against their budgets'
+	@echo 'e2e         the suites on a cluster: make e2e KUBECONFIG=file IMAGE=image-of-the-glue'
 	@echo 'chart       generate what follows from schemas/values.schema.json'
 	@echo 'fuzz        200,000 generated request heads, messages and ids'
 	@echo 'fuzz-chart  render the chart with 10,000 generated values files'
@@ -64,6 +61,13 @@ chaos: $(READY)
 # What a request costs, against its budgets; on an otherwise idle machine. BENCH=--quick takes a minute.
 bench: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+# The suites on a cluster, whose nodes must have the images: tests/e2e/README.md. E2E= for more options of pytest.
+IMAGE ?= cortex-async:0.1.0
+e2e: $(READY)
+	@test -n "$(KUBECONFIG)" || { echo 'name a cluster: make e2e KUBECONFIG=<file> IMAGE=<image of the glue>' >&2; exit 2; }
+	$(BIN)/pytest tests/e2e -p pytest_helm_charts.plugin -W 'ignore:cannot discover fixture' \
+		--kubeconfig "$(KUBECONFIG)" --glue-image "$(IMAGE)" $(E2E)
 
 # Set-up: packages from the lock, by hash; then the project itself, in place; then helm.
 $(BIN)/pip:

@@ -34,6 +34,10 @@ BATCHES_AT_ONCE = 8  # only full batches go beside a call that is under way
 DELETE_LINGER_SECONDS = 1.0  # a deletion waits for nine others, so that it costs a tenth; nothing waits for it
 PROMPT_SECONDS = 1.0  # a call that takes longer is no longer waited for: it must not hold up the others
 
+# Provisioning -------------------------------------------------------------------------------------------------
+PROVISION_WAIT_SECONDS = 75.0  # a queue's name can be used again 60 s after the queue was deleted
+PROVISION_PAUSE_SECONDS = 1.0  # between tries: a new emulator answers within seconds
+
 # Uploads ------------------------------------------------------------------------------------------------------
 UPLOAD_MEMORY_BYTES = 46 * MIB  # for the parts of all uploads of a process
 UPLOAD_WAIT_SECONDS = 50.0  # for memory; load balancers end a connection on which nothing moves for 60 s

@@ -58,8 +58,8 @@ def _call_tool(chosen: str, words: Sequence[str]) -> int:
         return 128 + signal.SIGPIPE
     except ModuleNotFoundError as error:
         raise CortexError(
-            f"it needs the package {error.name}, which is not installed; in a checkout `make .venv/.ready` installs "
-            f"all that the commands need (`make demo` only what `local` does)"
+            f"it needs the package {error.name}, which is not installed; in a checkout `make .venv/.ready` "
+            "installs all that the commands need (`make demo` only what `local` does)"
         ) from error
     except RecursionError as error:
         raise CortexError("the input is nested too deeply") from error

@@ -231,6 +231,16 @@ def test_an_installed_release_is_compared_hooks_included(call: Command, edit: Ed
     assert lines[-2:] == ["changed: Deployment api-hello", "The API's pods restart."]
 
 
+def test_after_a_failed_upgrade_it_is_compared_with_what_is_deployed(
+    call: Command, folder: Path, edit: Edit, release: str
+) -> None:
+    failed = folder / "failed.yaml"
+    failed.write_text(VALUES.replace("cpu: 200m", "cpu: 300m"))
+    with installed("hello-1", folder / "values.yaml", CHART, folder / "kubeconfig", "apis", failed):
+        said = call("diff", "values.yaml", "--against", release, "-n", "apis")
+    assert (said.code, said.out) == (0, "Nothing that is rendered differs from release:hello-1.\n"), said.err
+
+
 def test_settings_of_the_release_are_given_again(call: Command, release: str) -> None:
     said = call("diff", "values.yaml", "--against", release, "-n", "apis", "--set", "logLevel=debug")
     assert said.out.splitlines()[-1] == "The API's pods and the gateway's pods restart."

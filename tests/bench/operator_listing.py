@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from support.kubernetes_api import ApiServer, Serving, serving
-from support.operator import RunningOperator, add_api
+from support.operator_process import RunningOperator, add_api
 
 _MANAGED_FIELDS = [
     {"manager": "kubelet", "time": "2026-01-01T00:00:00Z", "fieldsV1": {f"f:{n}": {} for n in range(150)}}

@@ -23,7 +23,9 @@ def test_notes_show_the_url_a_curl_line_and_what_to_do_next(helm4: Helm) -> None
 
 def test_command_for_the_logs_selects_the_pods_of_the_api_alone(helm4: Helm) -> None:
     """The gateway's pods, and those of the Jobs, bear the name of the API too, but have no dispatcher."""
-    words = next(line.split() for line in helm4.notes(minimal()).splitlines() if " logs " in line)
+    words = next(
+        line.split() for line in helm4.notes(minimal()).splitlines() if " logs " in line and " -c " in line
+    )
     selector = dict(pair.split("=") for pair in words[words.index("-l") + 1].split(","))
     selected = {
         each["metadata"]["name"]
@@ -67,3 +69,14 @@ def test_notes_say_how_to_remove_the_queues_that_stay(helm4: Helm) -> None:
         if command in line
     ]
     assert "--queue-name cortex-hello-dead-letter " in told
+
+
+def test_notes_say_how_to_see_whether_and_why_not_the_pods_start(helm4: Helm) -> None:
+    """Without --wait, helm is content when the API server took the objects."""
+    notes = helm4.notes(minimal())
+    assert "kubectl -n default rollout status deployment/api-hello" in notes
+    assert "kubectl -n default describe pods -l apiName=hello" in notes
+
+
+def test_notes_name_what_helm_test_leaves(helm4: Helm) -> None:
+    assert "kubectl -n default delete pod api-hello-test" in helm4.notes(minimal())

@@ -29,13 +29,15 @@ def arguments(job: Object) -> list[str]:
 
 
 POLICY = "before-hook-creation,hook-succeeded"
+JOB_POLICY = f"{POLICY},hook-failed"
+HELM_TIMEOUT = 300
 
 
 def test_the_job_and_all_that_it_needs_come_before_the_release(helm: Helm) -> None:
     objects = helm.template(minimal())
     job = find(objects, "Job")
-    assert hook(job) == ("pre-install,pre-upgrade", 0, POLICY)
-    assert arguments(job) == ["provision", "--config", "/etc/cortex-async/api.json"]
+    assert hook(job) == ("pre-install,pre-upgrade", 0, JOB_POLICY)
+    assert arguments(job) == ["provision", "--config", "/etc/cortex-async/api.json", "--wait=75"]
     pod = job["spec"]["template"]["spec"]
     account = find(objects, "ServiceAccount", pod["serviceAccountName"])
     (volume,) = pod["volumes"]
@@ -48,7 +50,7 @@ def test_the_queues_are_kept_unless_the_values_say_otherwise(helm: Helm) -> None
     assert "--delete" not in str(helm.template(minimal()))
     objects = helm.template(minimal(**DELETING))
     job = find(objects, "Job", "api-hello-delete")
-    assert hook(job) == ("post-delete", 0, POLICY)
+    assert hook(job) == ("post-delete", 0, JOB_POLICY)
     assert arguments(job)[-1] == "--delete"
     for kind in ("ConfigMap", "ServiceAccount"):
         assert hook(find(objects, kind, "api-hello-provision")) == (
@@ -56,6 +58,41 @@ def test_the_queues_are_kept_unless_the_values_say_otherwise(helm: Helm) -> None
             -10,
             POLICY,
         )
+
+
+@pytest.mark.parametrize("name", ["api-hello-provision", "api-hello-delete"])
+def test_a_job_that_fails_says_why_on_the_terminal_and_leaves_nothing(helm: Helm, name: str) -> None:
+    job = find(helm.template(minimal(**DELETING)), "Job", name)
+    annotations = job["metadata"]["annotations"]
+    assert annotations["helm.sh/hook-output-log-policy"] == "hook-failed"
+    assert "hook-failed" in annotations["helm.sh/hook-delete-policy"]
+    (only,) = job["spec"]["template"]["spec"]["containers"]
+    assert only["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
+@pytest.mark.parametrize("values", [minimal(), EMULATOR], ids=["aws", "emulator"])
+def test_what_provision_says_is_final_and_a_pod_that_is_killed_is_replaced(
+    helm: Helm, values: dict[str, Any]
+) -> None:
+    spec = find(helm.template(values), "Job")["spec"]
+    assert spec["backoffLimit"] == 3
+    rules = {rule["action"]: rule for rule in spec["podFailurePolicy"]["rules"]}
+    final = rules["FailJob"]["onExitCodes"]
+    assert (final["containerName"], final["operator"], final["values"]) == ("provision", "In", [1, 2])
+    assert rules["Ignore"]["onPodConditions"][0]["type"] == "DisruptionTarget"
+
+
+@pytest.mark.parametrize(
+    ("deadline", "emulator", "wait"),
+    [(None, False, 75), (60, False, 30), (10, False, 0), (None, True, 210), (600, True, 570)],
+)
+def test_provision_gives_up_by_itself_before_the_job_is_stopped(
+    helm: Helm, deadline: int | None, emulator: bool, wait: int
+) -> None:
+    settings = {} if deadline is None else {"activeDeadlineSeconds": deadline}
+    job = find(helm.template((EMULATOR if emulator else minimal()) | {"provision": settings}), "Job")
+    assert f"--wait={wait}" in arguments(job)
+    assert deadline or wait < job["spec"]["activeDeadlineSeconds"] < HELM_TIMEOUT
 
 
 @pytest.mark.parametrize("values", [minimal(**DELETING), EMULATOR], ids=["aws", "emulator"])

@@ -11,7 +11,7 @@ import pytest
 
 import cortex
 from cortex import exceptions
-from support.operator import CORTEX
+from support.operator_process import CORTEX
 
 POD = (
     "default_environment: default\nenvironments:\n  - name: default\n    operator_endpoint: http://operator:8888\n"

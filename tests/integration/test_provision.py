@@ -1,6 +1,8 @@
 """provision: what it makes, that it merges, and that running it again changes nothing."""
 
+import asyncio
 import json
+import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 from cortex_async.aws import boto
 from cortex_async.config import ApiConfig
 from cortex_async.provision import command as provision
-from support.processes import Emulator
+from support.aws_proxy import AwsProxy
+from support.processes import Emulator, Process, free_port, wait_until
 from support.stack import Stack
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +45,8 @@ def bucket(emulator: Emulator) -> str:
 def play(monkeypatch: pytest.MonkeyPatch, found: Callable[..., None], put: Callable[..., None], at: str) -> None:
     """Let `found` change what the bucket's lifecycle is said to be, and show `put` what is written."""
 
-    def client(api: ApiConfig, service: str) -> Any:
-        made = boto.client(api, service)
+    def client(api: ApiConfig, service: str, **options: Any) -> Any:
+        made = boto.client(api, service, **options)
         made.meta.events.register("after-call.s3.GetBucketLifecycleConfiguration", found)
         made.meta.events.register(f"{at}.s3.PutBucketLifecycleConfiguration", put)
         return made
@@ -217,9 +220,62 @@ def test_queue_of_another_release_is_left_alone_and_told(make_stack: MakeStack, 
     assert attributes(stack, stack.document["queue"]["name"])["VisibilityTimeout"] == "60"
 
 
-def test_bucket_that_does_not_exist_is_told(make_stack: MakeStack) -> None:
+def test_bucket_that_does_not_exist_is_told_before_anything_is_made(make_stack: MakeStack) -> None:
     stack = make_stack({"storage": {"bucket": "no-such-bucket-here"}})
     process = stack.command("provision")
     assert process.wait() == 1
     assert "the bucket no-such-bucket-here does not exist: create it, or mend aws.bucket" in process.log
     assert "Traceback" not in process.log
+    prefix = stack.document["queue"]["name"]
+    assert not stack.emulator.client("sqs").list_queues(QueueNamePrefix=prefix).get("QueueUrls")
+
+
+def test_waits_for_an_endpoint_that_does_not_answer_yet(make_stack: MakeStack, tmp_path: Path) -> None:
+    """Beside the emulator, the Job starts with it."""
+    port = free_port()
+    stack = make_stack({"aws": {"endpointUrl": f"http://127.0.0.1:{port}"}})
+    process = stack.command("provision", "--create-bucket")
+    wait_until("a first try", lambda: "trying again" in process.log, process)
+    late = Emulator(tmp_path, port)
+    assert process.wait() == 0, process.log
+    url = late.client("sqs").get_queue_url(QueueName=stack.document["queue"]["name"])["QueueUrl"]
+    assert url.endswith(stack.document["queue"]["name"])
+    late.process.kill()
+
+
+def test_endpoint_that_never_answers_is_told_when_the_time_is_over(make_stack: MakeStack) -> None:
+    stack = make_stack({"aws": {"endpointUrl": f"http://127.0.0.1:{free_port()}"}})
+    process = stack.command("provision", "--wait=1")
+    assert process.wait() == 1
+    (told,) = [line for line in process.log.splitlines() if line.startswith("provision: ")]
+    assert "look at aws.endpointUrl, aws.region" in told
+    assert "Traceback" not in process.log
+
+
+def test_missing_credentials_are_told_in_words_of_the_values(make_stack: MakeStack, tmp_path: Path) -> None:
+    none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    argv = [sys.executable, "-m", "cortex_async", "provision", "--config", str(make_stack().config_file)]
+    process = Process("provision", argv, tmp_path, {**none, "HOME": str(tmp_path)})
+    assert process.wait() == 1
+    assert "set provision.serviceAccount.annotations to a role, or aws.credentialsSecret" in process.log
+    assert "AWS_PROFILE" not in process.log
+
+
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [("POST", "AccessDeniedException"), ("HEAD", "may not be used (403)"), ("PUT", "AccessDenied")],
+    ids=["queue", "bucket", "lifecycle rule"],
+)
+async def test_missing_right_is_told_at_once_with_what_to_mend(
+    make_stack: MakeStack, bucket: str, emulator: Emulator, method: str, told: str
+) -> None:
+    async with AwsProxy(emulator.url) as aws:
+        stack = make_stack({"storage": {"bucket": bucket}, "aws": {"endpointUrl": aws.url}})
+        aws.refused = lambda request, _: request.method == method
+        process = stack.command("provision")
+        assert await asyncio.to_thread(process.wait) == 1
+    (line,) = [line for line in process.log.splitlines() if line.startswith("provision: ")]
+    assert told in line
+    for word in ("provision.serviceAccount.annotations", "aws.credentialsSecret", "cortex-async iam-policy"):
+        assert word in line
+    assert aws.refusals == 1

@@ -9,7 +9,7 @@ import pytest
 import cortex
 from cortex import exceptions
 from support.kubernetes_api import ApiServer, serving
-from support.operator import RunningOperator, add_api
+from support.operator_process import RunningOperator, add_api
 from support.stack import Stack
 
 

@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from support.operator import TOKEN, RunningOperator
+from support.operator_process import TOKEN, RunningOperator
 
 VERSION = {"CortexAPIVersion": "0.42.1"}
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.kubernetes_api import ApiServer, Serving, serving
-from support.operator import RunningOperator
+from support.operator_process import RunningOperator
 
 MakeOperator = Callable[..., RunningOperator]
 

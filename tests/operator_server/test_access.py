@@ -13,7 +13,7 @@ import pytest
 from operator_server.calls import call
 from operator_server.conftest import MakeOperator
 from support.kubernetes_api import Serving
-from support.operator import TOKEN, RunningOperator, add_api
+from support.operator_process import TOKEN, RunningOperator, add_api
 from support.processes import Emulator
 
 CHANGES = [("POST", "/refresh/hello"), ("DELETE", "/delete/hello"), ("POST", "/deploy")]

@@ -8,7 +8,7 @@ import yaml
 from operator_server.calls import call, get
 from operator_server.conftest import MakeOperator
 from support.kubernetes_api import Serving
-from support.operator import RunningOperator, add_api
+from support.operator_process import RunningOperator, add_api
 
 ENTRY = {"name": "hello", "kind": "AsyncAPI", "pod": {"containers": [{"name": "api", "image": "hello:1"}]}}
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 from operator_server.conftest import MakeOperator
 from support.coming_gateway import ComingGateway, gateway_running
 from support.kubernetes_api import Serving
-from support.operator import TOKEN, RunningOperator, add_api
+from support.operator_process import TOKEN, RunningOperator, add_api
 
 
 @pytest_asyncio.fixture

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from support import published_client
-from support.operator import CORTEX, RunningOperator
+from support.operator_process import CORTEX, RunningOperator
 
 SESSION = Path(__file__).with_name("published_session.py")
 

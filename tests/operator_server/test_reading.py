@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from operator_server.calls import call, get
 from operator_server.conftest import MakeOperator
 from support.kubernetes_api import Serving
-from support.operator import RunningOperator, add_api, add_revision
+from support.operator_process import RunningOperator, add_api, add_revision
 
 
 def test_get_prints_the_table_of_the_original(cluster: Serving, operator: RunningOperator) -> None:

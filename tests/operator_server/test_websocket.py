@@ -5,7 +5,7 @@ import pytest
 
 from operator_server.calls import VERSION
 from support.kubernetes_api import Serving
-from support.operator import RunningOperator, add_api
+from support.operator_process import RunningOperator, add_api
 
 
 async def test_a_websocket_gets_the_log_in_text_frames_and_is_closed_at_its_end(

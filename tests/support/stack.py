@@ -88,7 +88,7 @@ class Stack:
         return process
 
     def web_server(self) -> Process:
-        argv = [sys.executable, "-P", str(WEB_SERVER), str(self.port)]  # -P: operator.py beside it is not Python's
+        argv = [sys.executable, str(WEB_SERVER), str(self.port)]
         process = Process("web", argv, self.folder, {"JOURNAL": str(self.journal)})
         self.processes.append(process)
         wait_until("the web server", lambda: accepts(self.port), process)

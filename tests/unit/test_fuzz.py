@@ -1,4 +1,4 @@
-"""Whatever comes as a request's head, a message or an id: a refusal, never a defect. FUZZ_EXAMPLES says how many."""
+"""Whatever comes as a head, a message or an id is refused or taken; FUZZ_EXAMPLES says how many."""
 
 import asyncio
 import json

@@ -96,10 +96,14 @@ def _by_name(objects: Sequence[Object]) -> Objects:
 
 
 def _installed(release: str, options: Sequence[str]) -> list[Object]:
-    """Return the objects of an installed release, including its hooks; raises DiffError."""
+    """Return the objects of the release as it was deployed last, including its hooks; raises DiffError."""
     program = helm.locate()
     try:
-        texts = [run_helm(program, ["get", part, release, *options]) for part in ("manifest", "hooks")]
+        history = json.loads(run_helm(program, ["history", release, *options, "--output", "json"]))
+        # an upgrade that failed is the latest revision, and what runs is still the deployed one
+        deployed = [each["revision"] for each in history if each["status"] == "deployed"]
+        revision = ["--revision", str(deployed[-1])] if deployed else []
+        texts = [run_helm(program, ["get", part, release, *revision, *options]) for part in ("manifest", "hooks")]
     except HelmRefused as error:
         raise DiffError(f"helm cannot read the release {release}: {error}") from error
     return [each for text in texts for each in load_manifest(text)]

@@ -17,6 +17,37 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- if or .Values.provision.enabled (and .Values.queue.deleteOnUninstall (not .Values.emulator.enabled)) }}true{{ end -}}
 {{- end }}
 
+{{- /* How a hook's Job ends: helm prints its log on the terminal, and nothing of it stays. No input. */}}
+{{- define "cortex-async.jobHook" -}}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+helm.sh/hook-output-log-policy: hook-failed
+{{- end }}
+
+{{- /* Fields of a Job. Input: dict of root, args (arguments of provision). */}}
+{{- define "cortex-async.provisionJob" -}}
+{{- $settings := .root.Values.provision -}}
+{{- $deadline := int $settings.activeDeadlineSeconds -}}
+{{- /* half a minute is for the image and the start; with the emulator, whose image may take as long, all else is for the wait */}}
+{{- $wait := .root.Values.emulator.enabled | ternary (sub $deadline 30) (min 75 (sub $deadline 30)) | max 0 -}}
+{{- $args := prepend .args (printf "--wait=%d" $wait) -}}
+backoffLimit: {{ int $settings.backoffLimit }}
+activeDeadlineSeconds: {{ $deadline }}
+podFailurePolicy:
+  rules:
+    {{- /* a pod that its node lost is none of the tries */}}
+    - action: Ignore
+      onPodConditions:
+        - type: DisruptionTarget
+          status: "True" # optional only from Kubernetes 1.30 on
+    {{- /* provision has waited for what may pass: what it says now, it would say again */}}
+    - action: FailJob
+      onExitCodes:
+        containerName: provision
+        operator: In
+        values: [1, 2]
+template: {{- include "cortex-async.provisionPod" (dict "root" .root "args" $args) | nindent 2 }}
+{{- end }}
+
 {{- /* Pod of a Job. Input: dict of root, args (arguments of provision; may be left out). */}}
 {{- define "cortex-async.provisionPod" -}}
 {{- $values := .root.Values -}}
@@ -37,6 +68,7 @@ spec:
   {{- end }}
   containers:
     - {{ include "cortex-async.glueContainer" $container | nindent 6 | trim }}
+      terminationMessagePolicy: FallbackToLogsOnError
       volumeMounts:
         - name: config
           mountPath: /etc/cortex-async
