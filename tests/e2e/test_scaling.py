@@ -1,0 +1,111 @@
+"""KEDA scales an API from zero and back, and no upgrade sets another number of replicas."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from cortex_async_tools.chart import helm
+from e2e.api import Api
+from e2e.cluster import Cluster, Failed, until
+
+MakeApi = Callable[..., Api]
+Note = Callable[..., None]
+WAKE_SECONDS = 15
+QUICK = {
+    "engine": "keda",
+    "min_replicas": 0,
+    "max_replicas": 4,
+    "window": "10s",
+    "upscale_stabilization_period": "0s",
+    "downscale_stabilization_period": "20s",
+    "max_upscale_factor": 2,
+    "max_downscale_factor": 0.5,
+}
+
+
+@pytest.fixture(autouse=True)
+def keda(cluster: Cluster) -> None:
+    try:
+        cluster.kubectl("get", "crd", "scaledobjects.keda.sh")
+    except Failed:
+        pytest.skip("the cluster has no KEDA")
+
+
+def replicas(api: Api) -> int:
+    return int(api.cluster.get(f"deployment/api-{api.name}")["spec"]["replicas"])
+
+
+def at(api: Api, number: int) -> None:
+    until(f"{number} replicas", lambda: replicas(api) == number, timeout=180)
+
+
+@pytest.fixture
+def scaled(make_api: MakeApi) -> Iterator[Api]:
+    """An API that KEDA scales, at zero. KEDA comes second, so that its first call finds the gateway's Service."""
+    api = make_api("scaled", pod={"max_concurrency": 2}, gateway={"replicas": 2})
+    api.install({"autoscaling": {"engine": "none"}})
+    api.values["autoscaling"] = QUICK
+    api.install()
+    at(api, 0)
+    yield api
+    api.uninstall()
+
+
+def test_from_zero_under_load_and_back(scaled: Api, note: Note) -> None:
+    most = 0
+    scaled.values["pod"]["containers"][0]["env"] = {"WITNESS": "http://witness:8000"}
+    scaled.install()
+    with scaled.load(rate=6, sleep=1) as figures:
+        end = time.monotonic() + 90
+        while time.monotonic() < end and most < QUICK["max_replicas"]:
+            most = max(most, replicas(scaled))
+            time.sleep(1)
+    at(scaled, 0)
+    note(**figures, most_replicas=most)
+    assert (figures["lost"], figures["wrong"], figures["failed"]) == (0, 0, 0), figures
+    assert (figures["repeated"], figures["refused"]) == (0, 0), figures
+    assert most >= 3
+
+
+def test_a_submit_wakes_an_api_at_zero(scaled: Api, note: Note) -> None:
+    waits = []
+    for _ in range(3):
+        at(scaled, 0)
+        began = time.monotonic()
+        request_id = scaled.submit({"sleep": 0})
+        until("a requested replica", lambda: replicas(scaled) > 0)
+        waits.append(round(time.monotonic() - began, 1))
+        assert scaled.ended(request_id)["status"] == "completed"
+    note(seconds_to_a_requested_replica=waits)
+    assert max(waits) <= WAKE_SECONDS
+
+
+@pytest.mark.parametrize("version", ["4.3.1", "3.19.0"])
+def test_an_upgrade_leaves_the_number_that_kubectl_set(make_api: MakeApi, version: str) -> None:
+    api = make_api(f"kept{version[0]}", autoscaling={"engine": "none", "init_replicas": 2})
+    api.cluster.helm_program = helm.locate(version)
+    try:
+        api.install()
+        assert replicas(api) == 2
+        api.install({"podAnnotations": {"changed": "1"}})
+        assert replicas(api) == 2
+        api.cluster.kubectl("scale", f"deployment/api-{api.name}", "--replicas", "1")
+        api.install({"podAnnotations": {"changed": "2"}})
+        assert replicas(api) == 1
+        left: list[Any] = api.cluster.get("job,role,rolebinding", "--selector", f"apiName={api.name}")
+        assert not [each for each in left if each["metadata"]["name"].endswith("-initial")]
+        api.uninstall()
+    finally:
+        api.cluster.helm_program = helm.locate()
+
+
+@pytest.mark.parametrize("version", ["4.3.1", "3.19.0"])
+def test_an_upgrade_leaves_the_number_that_keda_set(scaled: Api, version: str) -> None:
+    scaled.cluster.helm_program = helm.locate(version)
+    try:
+        scaled.install({"podAnnotations": {"changed": "1"}})
+        assert replicas(scaled) == 0
+    finally:
+        scaled.cluster.helm_program = helm.locate()
