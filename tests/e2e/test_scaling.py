@@ -13,7 +13,7 @@ from e2e.cluster import Cluster, Failed, until
 MakeApi = Callable[..., Api]
 Note = Callable[..., None]
 WAKE_SECONDS = 15
-QUICK = {
+QUICK: dict[str, Any] = {
     "engine": "keda",
     "min_replicas": 0,
     "max_replicas": 4,
