@@ -42,6 +42,10 @@ OTHERS: dict[str, Any] = {
     "pod.request_timeout": "5m",
     "pod.containers": [{"name": "other", "image": "x"}],
     "autoscaling.engine": "none",
+    "autoscaling.window": "40s",
+    "autoscaling.downscale_stabilization_period": "3m",
+    "autoscaling.upscale_stabilization_period": "3m",
+    "monitoring.podMonitor.interval": "20s",
     "autoscaling.trigger": "metrics-api",
     "autoscaling.init_replicas": 4,
     "safeToEvict": True,
@@ -93,6 +97,8 @@ def _other(path: str, now: Any) -> Any:
         return not now
     if isinstance(now, int):
         return now + 1
+    if isinstance(now, float):
+        return now * 0.9
     if isinstance(now, str):
         return re.sub(r"^([a-z]+)", r"\1x", now) if now[0].islower() else now + "x"
     if isinstance(now, list):
