@@ -19,7 +19,10 @@ MakeApi = Callable[..., Api]
 Note = Callable[..., None]
 SOON_SECONDS = 15
 GENERATED = 200
-NOT_SERVED = {"VirtualService", "HTTPRoute", "ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
+NOT_SERVED = {
+    "HTTPRoute", "PodMonitor", "PrometheusRule", "ScaledObject", "ServiceMonitor", "TriggerAuthentication",
+    "VirtualService",
+}  # fmt: skip
 PROVISIONING = {
     "wrong bucket": ({"bucket": "no-such-bucket"}, "the bucket no-such-bucket does not exist"),
     "no rights": ({"endpointUrl": "http://denied:8000"}, "cortex-async iam-policy"),
