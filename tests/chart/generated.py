@@ -1,6 +1,7 @@
 """Values made from the schema itself, and mended where they break a rule that the schema cannot say."""
 
 import copy
+import ipaddress
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -182,11 +183,18 @@ def _mend_extras(result: Values) -> None:
         owner["topologySpreadConstraints"] = _unique(spreads, "topologyKey", "whenUnsatisfiable")
 
 
+def _mend_peers(policy: Values) -> None:
+    for peer in [*policy.get("gatewayFrom", []), *policy.get("dispatcherFrom", [])]:
+        if block := peer.get("ipBlock"):
+            block["cidr"] = str(ipaddress.ip_network(block["cidr"], strict=False))
+
+
 _DEFAULT_REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 
 
 def _mend_platform(result: Values) -> None:
     result.pop("enabled", None)
+    _mend_peers(result.get("networkPolicy", {}))
     for part in ("gateway", "dispatcher", "provision", "emulator"):
         resources = result.get(part, {}).get("resources", {})
         requests = {**_DEFAULT_REQUESTS, **resources.get("requests", {})}

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from chart.helm_cli import CHART, Helm, Refused, at, merged, minimal
+from chart.objects import find
 from chart.refusals import REFUSALS, Refusal
 
 
@@ -76,3 +77,22 @@ def test_an_autoscaled_gateway_requests_cpu(helm: Helm) -> None:
 def test_other_kubernetes_versions_are_refused(helm: Helm) -> None:
     with pytest.raises(Refused, match="kubeVersion"):
         helm.template(minimal(), options=["--kube-version", "1.28.0"])
+
+
+@pytest.mark.parametrize(
+    "cidr",
+    [
+        "0.0.0.0/0",
+        "10.0.0.0/8",
+        "10.0.128.0/17",
+        "1.2.3.4/32",
+        "::/0",
+        "2001:db8::/32",
+        "fe80::/10",
+        "1:2:3:4:5:6:7:8/128",
+    ],
+)
+def test_first_address_of_a_range_is_taken(helm: Helm, cidr: str) -> None:
+    objects = helm.template(minimal(networkPolicy={"gatewayFrom": [{"ipBlock": {"cidr": cidr}}]}))
+    (rule,) = find(objects, "NetworkPolicy", "api-hello-gateway")["spec"]["ingress"]
+    assert rule["from"][0] == {"ipBlock": {"cidr": cidr}}

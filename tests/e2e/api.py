@@ -90,6 +90,7 @@ class Api:
                 "endpointUrl": f"http://emulator.{self.cluster.namespace}.svc:4566",
                 "extraEnv": KEYS,
             },
+            "autoscaling": {"engine": "none"},  # also where the cluster has KEDA: the suites count pods
             "extraVolumes": [{"name": "programs", "configMap": {"name": "programs"}}],
             "extraVolumeMounts": [{"name": "programs", "mountPath": "/e2e", "readOnly": True}],
         }

@@ -102,7 +102,8 @@ def cluster(make_namespace: Callable[[], Cluster], images: Images) -> Cluster:
     cluster = make_namespace()
     programs = [f"--from-file={each}" for each in sorted((HERE / "programs").glob("*.py"))]
     cluster.kubectl("create", "configmap", "programs", *programs)
-    server = plain_pod("emulator", images.emulator, ["ministack"], 4566, BIND_HOST="0.0.0.0", GATEWAY_PORT="4566")
+    command = ["sh", "-c", "ministack & echo $! > /tmp/pid; wait"]  # not process 1, which nobody could stop
+    server = plain_pod("emulator", images.emulator, command, 4566, BIND_HOST="0.0.0.0", GATEWAY_PORT="4566")
     cluster.apply(*server)
     cluster.apply(*plain_pod("denied", images.glue, ["python", "/e2e/load.py", "", "0", "{}"], 8000))
     cluster.kubectl("wait", "pod/emulator", "pod/denied", "--for=condition=Ready", "--timeout=180s")

@@ -19,7 +19,10 @@ MakeApi = Callable[..., Api]
 Note = Callable[..., None]
 SOON_SECONDS = 15
 GENERATED = 200
-NOT_SERVED = {"VirtualService", "HTTPRoute", "ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
+NOT_SERVED = {
+    "HTTPRoute", "PodMonitor", "PrometheusRule", "ScaledObject", "ServiceMonitor", "TriggerAuthentication",
+    "VirtualService",
+}  # fmt: skip
 PROVISIONING = {
     "wrong bucket": ({"bucket": "no-such-bucket"}, "the bucket no-such-bucket does not exist"),
     "no rights": ({"endpointUrl": "http://denied:8000"}, "cortex-async iam-policy"),
@@ -35,7 +38,8 @@ def test_failed_provisioning_says_why_soon_and_leaves_nothing(
     make_api: MakeApi, cluster: Cluster, note: Note, fault: str
 ) -> None:
     changes, sentence = PROVISIONING[fault]
-    api = make_api("faulty", aws=changes)
+    name = fault.replace(" ", "-")
+    api = make_api(name, aws=changes)
     begun = time.monotonic()
     with pytest.raises(Failed) as caught:
         api.install()
@@ -44,11 +48,11 @@ def test_failed_provisioning_says_why_soon_and_leaves_nothing(
     note(seconds_to_the_sentence=round(seconds, 1))
     assert seconds <= SOON_SECONDS
     kinds = "all,configmap,serviceaccount,secret"
-    selector = "apiName=faulty"
+    selector = f"apiName={name}"
     assert not cluster.kubectl(
         "get", kinds, "--selector", selector, "--output", "name", "--ignore-not-found"
     ).strip()
-    api.values["aws"] = make_api("faulty").values["aws"]
+    api.values["aws"] = make_api(name).values["aws"]
     api.install()  # with the fault mended, the same command goes on
     assert api.ended(api.submit({"n": 1}))["result"]["n"] == 1
     api.uninstall()

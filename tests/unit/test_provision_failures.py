@@ -59,3 +59,19 @@ def test_what_stays_as_it_is_is_told_at_once(error: Exception, told: str) -> Non
     with pytest.raises(ProvisionError, match=told):
         persist(action, 60)
     assert tries == [1]
+
+
+def test_what_does_not_pass_is_told_once_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Helm prints the log of the Job, but not all of a long one."""
+    monkeypatch.setattr(limits, "PROVISION_PAUSE_SECONDS", 0.0)
+    tries = []
+
+    def action() -> None:
+        tries.append(1)
+        raise PASSING[0] if len(tries) < 100 else FINAL[0][0]
+
+    with pytest.raises(ProvisionError, match=r"cortex-async iam-policy"):
+        persist(action, 60)
+    assert [record.message for record in caplog.records] == ["trying again: this may pass"]

@@ -45,13 +45,16 @@ class ProvisionError(CortexError):
 def persist(action: Callable[[], None], seconds: float) -> None:
     """Do `action`, again and again while what stops it may pass, for so many seconds; raises ProvisionError."""
     end = time.monotonic() + seconds
+    told = ""
     while True:
         try:
             return action()
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
             if not passes(error) or time.monotonic() + limits.PROVISION_PAUSE_SECONDS > end:
                 raise ProvisionError(explain(error)) from error
-            log.warning("trying again: this may pass", extra={"reason": str(error)})
+            if str(error) != told:  # once: of a long log, helm prints a part
+                told = str(error)
+                log.warning("trying again: this may pass", extra={"reason": told})
             time.sleep(limits.PROVISION_PAUSE_SECONDS)
 
 

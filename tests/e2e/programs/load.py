@@ -60,7 +60,7 @@ class Load:
         try:
             async with http.post(self.url, json={**self.payload, "n": number}) as response:
                 accepted = response.status == 200
-                refusal = f"HTTP {response.status}"
+                refusal = f"HTTP {response.status}: {(await response.text())[:200]}"
                 request_id = (await response.json())["id"] if accepted else ""
         except (aiohttp.ClientError, TimeoutError) as error:
             accepted, refusal, request_id = False, type(error).__name__, ""
