@@ -144,14 +144,7 @@ class MemoryStore:
     async def progress(self, request_id: str) -> Progress | None:
         """See `Store`."""
         await self._begin("progress")
-        if request_id not in self.attempts:
-            return None
-        return self.progresses.get(request_id) or Progress(self.attempts[request_id])
-
-    async def is_in_progress(self, request_id: str) -> bool:
-        """See `Store`."""
-        await self._begin("is_in_progress")
-        return request_id in self.attempts
+        self.progresses[request_id] = progress
 
     async def put_result(
         self,
@@ -160,6 +153,7 @@ class MemoryStore:
         status: Status,
         attempt: int,
         *,
+        started: datetime | None = None,
         dead_letter: bool = False,
     ) -> None:
         """See `Store`; fails only after the last piece, as the completion of an upload does."""
@@ -167,7 +161,10 @@ class MemoryStore:
         await self._begin("put_result")
         if request_id in self.results:
             raise ObjectExists("PutObject", 412, "PreconditionFailed", "it is there")
-        self.results[request_id] = (ResultMetadata(status, attempt, datetime.now(UTC), dead_letter), whole)
+        self.results[request_id] = (
+            ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started),
+            whole,
+        )
 
     async def has_result(self, request_id: str) -> bool:
         """See `Store`."""

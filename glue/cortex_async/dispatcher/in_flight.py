@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cortex_async import limits
 from cortex_async.dispatcher.pace import Load, Pace
@@ -25,6 +26,7 @@ class Request:
     `attempt` is the number of this attempt, from 1 on; `is_suspect` says that it may have broken the container
     before (suspicion.py). `is_settled` says that it is recorded what the attempt came to. `began_at` is the time,
     by the loop's clock, since which it takes one of the `max_concurrency` slots; None before and after.
+    `attempted_at` is when the attempt began.
     `extended_at` is when its visibility was extended last.
     `posted_at` and `left_at` tell when it was sent to the container, and when that had done its part; `status` is
     that of the response.
@@ -42,6 +44,7 @@ class Request:
     posted_at: float | None = None
     left_at: float | None = None
     status: int | None = None
+    attempted_at: datetime | None = None
     received_at: float = field(default_factory=time.monotonic)
     extended_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import UTC, datetime
 
 from cortex_async import limits, logs
 from cortex_async.dispatcher import outcome, suspicion
@@ -67,7 +68,7 @@ class Processor:
         if request.is_settled:
             request.marker.close()
         else:
-            before = Progress(request.attempt - 1, is_suspect=request.is_suspect)
+            before = Progress(request.attempt - 1, is_suspect=request.is_suspect, is_waiting=True)
             await request.marker.take_back(before, seconds / 2)
         await self._in_flight.release(request, 0, seconds / 2)
 
@@ -98,6 +99,7 @@ class Processor:
         if refusal is not None:
             return Verdict(refusal)
         self._metrics.attempt_begins()
+        request.attempted_at = datetime.now(UTC)
         is_suspect = request.is_suspect
         progress = Progress(request.attempt, self._in_flight.is_shared and not is_suspect, is_suspect)
         if request.receive_count > 1:
@@ -132,16 +134,23 @@ class Processor:
             await self._dead_letters.send(request.id, request.message.encode())
         attempts = request.attempt if has_attempted else request.attempt - 1
         failure = Failure(decision.code, decision.message, attempts, verdict.status_code, verdict.body)
-        dead_letter = decision.dead_letter
-        await store_result(self._store, request, failure.encode(), Status.FAILED, dead_letter=dead_letter)
-        await self._clean_up(request, keep_payload=dead_letter)
+        await store_result(
+            self._store,
+            request,
+            failure.encode(),
+            Status.FAILED,
+            attempts=attempts,
+            dead_letter=decision.dead_letter,
+        )
+        await self._clean_up(request, keep_payload=decision.dead_letter)
         return f"failed: {decision.code}"
 
     async def _settle(self, request: Request, decision: Decision) -> None:
         """Record what this attempt came to, for when the message comes back."""
         request.is_settled = True
         attempt = request.attempt if decision.counts else request.attempt - 1
-        await request.marker.ensure(Progress(attempt, is_suspect=decision.is_suspect))
+        is_waiting = decision.action is Action.RETRY
+        await request.marker.ensure(Progress(attempt, is_suspect=decision.is_suspect, is_waiting=is_waiting))
 
     async def _clean_up_after_another(self, request: Request) -> str:
         """Clean up when another attempt has a result, which may be that of a dead letter."""

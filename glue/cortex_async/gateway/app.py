@@ -5,9 +5,10 @@ from aiohttp import HttpVersion11, web
 from cortex_async import logs
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsUnavailable
+from cortex_async.gateway.description import served_description
 from cortex_async.gateway.errors import Handler, Rejected, as_json
 from cortex_async.gateway.metrics import GatewayMetrics
-from cortex_async.gateway.result import Results
+from cortex_async.gateway.result import Results, accepted
 from cortex_async.gateway.scaling import Sampler
 from cortex_async.gateway.submit import Submission
 from cortex_async.http.connection import error_document
@@ -48,6 +49,7 @@ class Gateway:
         app = web.Application(middlewares=[self._counted, as_json])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/openapi.json", self._description)
         app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
         return app
@@ -75,6 +77,9 @@ class Gateway:
         status = 503 if waiting_for else 200
         return web.json_response({"ready": not waiting_for, "waiting_for": waiting_for}, status=status)
 
+    async def _description(self, _: web.Request) -> web.Response:
+        return served_description(self._endpoint)
+
     async def _expect(self, request: web.Request) -> web.Response | None:
         """Let the client send its body, unless it is announced too large (RFC 9110, section 10.1.1)."""
         if request.version < HttpVersion11:  # which knows no interim answers (RFC 9110, section 10.1.1)
@@ -94,7 +99,7 @@ class Gateway:
             raise AwsUnavailable("GetQueueUrl", "the queue has not been found yet")
         request_id = await self._submission.accept(request, self.queue)
         self._metrics.submitted()
-        return web.json_response({"id": request_id})
+        return accepted(request, request_id)
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         return await self._results.answer(request, request.match_info["id"])

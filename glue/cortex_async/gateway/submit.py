@@ -10,7 +10,7 @@ from aiohttp import web
 from cortex_async import limits
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError, AwsRefused, QueueMissing
-from cortex_async.gateway.errors import Rejected
+from cortex_async.gateway.errors import ID, Rejected
 from cortex_async.http.headers import Headers, as_text, kept
 from cortex_async.queue.message import Message
 from cortex_async.queue.protocol import Queue
@@ -42,7 +42,7 @@ class Submission:
             return await self._accept(request, queue, headers, memory)
 
     async def _accept(self, request: web.Request, queue: Queue, headers: Headers, memory: RequestMemory) -> str:
-        request_id = self._ids.issue()
+        request_id = request[ID] = self._ids.issue()
         pieces = self._pieces(request)
         begun, complete = await self._up_to(pieces, request.content_length, memory)
         query = request.rel_url.raw_query_string
