@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _JSON = "application/json"
 _SCHEMES = ("http", "https")
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Results:
@@ -34,8 +36,10 @@ class Results:
         self._store = store
         self._retention_seconds = config.storage.retention_days * limits.SECONDS_A_DAY
 
-    async def answer(self, request: web.Request, request_id: str) -> web.StreamResponse:
-        """Respond with the status, and the result or the error of a request that has ended.
+    async def answer(
+        self, request: web.Request, request_id: str, headers: Mapping[str, str] = _NO_HEADERS
+    ) -> web.StreamResponse:
+        """Respond with the status, and the result or the error of a request that has ended; `headers` go with it.
 
         Raises Rejected (404) for an id that is not of this API or too old, AwsRefused and AwsUnavailable.
         """
@@ -52,7 +56,7 @@ class Results:
                 await memory.wait_for(_held_while_sent(found[1]))
                 found = await self._store.open_result(request_id)
             if found is not None:
-                return await self._pass_on(request, about, *found)
+                return await self._pass_on(request, about, headers, *found)
         progress = await self._store.progress(request_id)
         if progress is not None and not progress.is_waiting:
             return web.json_response(about | {"status": Status.IN_PROGRESS.value})
@@ -64,6 +68,7 @@ class Results:
         self,
         request: web.Request,
         about: dict[str, Any],
+        headers: Mapping[str, str],
         metadata: ResultMetadata,
         size: int,
         pieces: AsyncIterator[bytes],
@@ -79,8 +84,8 @@ class Results:
         async with aclosing(pieces):  # type: ignore[type-var]
             if size <= limits.PIECE_BYTES:
                 result = b"".join([piece async for piece in pieces])
-                return web.Response(body=b"%b%b}" % (head, result), content_type=_JSON)
-            response = web.StreamResponse(headers={"Content-Type": _JSON, REQUEST_ID: about["id"]})
+                return web.Response(body=b"%b%b}" % (head, result), content_type=_JSON, headers=headers)
+            response = web.StreamResponse(headers={"Content-Type": _JSON, REQUEST_ID: about["id"], **headers})
             response.content_length = len(head) + size + 1
             await response.prepare(request)
             try:
@@ -107,8 +112,14 @@ async def _closed(pieces: AsyncIterator[bytes]) -> None:
 
 def accepted(request: web.Request, request_id: str) -> web.Response:
     """Respond to a submission: the id, and where its status is found."""
-    path = f"{request.rel_url.raw_path}/{request_id}"
-    return web.json_response({"id": request_id, "status_url": _origin(request) + path}, headers={"Location": path})
+    headers = accepted_headers(request, request_id)
+    status_url = _origin(request) + headers["Location"]
+    return web.json_response({"id": request_id, "status_url": status_url}, headers=headers)
+
+
+def accepted_headers(request: web.Request, request_id: str) -> dict[str, str]:
+    """Return the headers of the response to a submission."""
+    return {"Location": f"{request.rel_url.raw_path}/{request_id}"}
 
 
 def _origin(request: web.Request) -> str:
