@@ -77,9 +77,15 @@ class Processor:
 
         A message that was received before tells nothing of how far that went, so the bucket is asked.
         """
-        if request.receive_count == 1:
+        if request.message.is_checked:
+            message_id = next(iter(request.receipts))
+            request.is_repeated = not await self._store.begin_once(request.id, message_id)
+        elif request.receive_count == 1:
             return True
         if await self._store.has_result(request.id):
+            request.is_repeated = False
+            return False
+        if request.is_repeated:
             return False
         standing = suspicion.on_return(await self._store.progress(request.id))
         request.attempt, request.is_suspect = standing.attempt, standing.is_suspect
@@ -154,6 +160,9 @@ class Processor:
 
     async def _clean_up_after_another(self, request: Request) -> str:
         """Clean up when another attempt has a result, which may be that of a dead letter."""
+        if request.is_repeated:  # the payload may be that of the message that has begun
+            await self._in_flight.delete(request)
+            return "begun by another message"
         keep = request.message.payload is None and await self._store.is_dead_letter(request.id)
         await self._clean_up(request, keep_payload=keep)
         return "had a result already"
@@ -165,7 +174,7 @@ class Processor:
         """
         if request.message.payload is None and not keep_payload:
             try:
-                await self._store.delete_payload(request.id)
+                await self._store.delete_payload(request.message.stored_under)
             except AwsRefused as error:  # the bucket's lifecycle rule will do it
                 log.warning("could not delete a payload", extra={"id": request.id, "reason": str(error)})
         await self._in_flight.delete(request)

@@ -56,6 +56,15 @@ class Progress:
     is_waiting: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which request an idempotency key belongs to, and a digest of its content; `version` is the store's."""
+
+    request_id: str
+    digest: str
+    version: str = ""
+
+
 class Store(Protocol):
     """The objects of one API."""
 
@@ -80,6 +89,14 @@ class Store(Protocol):
 
     async def progress(self, request_id: str) -> Progress | None:
         """Read the in_progress object; None without one."""
+        ...
+
+    async def claim(self, name: str, wanted: Claim, *, instead_of: Claim | None = None) -> Claim:
+        """Store a claim under a name, unless there is one, be it in the place of another; return the one there."""
+        ...
+
+    async def begin_once(self, request_id: str, holder: str) -> bool:
+        """Whether `holder` is the first, or the same again, that begins the request."""
         ...
 
     async def put_result(

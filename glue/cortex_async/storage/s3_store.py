@@ -16,9 +16,9 @@ from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import META, S3, Upload
 from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import ApiConfig
-from cortex_async.errors import AwsUnavailable, ObjectDamaged, ObjectMissing
+from cortex_async.errors import AwsRefused, AwsUnavailable, ObjectDamaged, ObjectExists, ObjectMissing
 from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
-from cortex_async.storage.protocol import DamagedResult, Progress, ResultMetadata, Status
+from cortex_async.storage.protocol import Claim, DamagedResult, Progress, ResultMetadata, Status
 
 _DEAD_LETTER = f"{META}dead-letter"
 _SHARED = f"{META}shared"
@@ -86,6 +86,37 @@ class S3Store:
         attempt = headers.get(f"{META}attempt", "")
         begun = int(attempt) if attempt.isascii() and attempt.isdecimal() else 1  # copied without its metadata
         return Progress(begun, _SHARED in headers, _SUSPECT in headers, _WAITING in headers)
+
+    async def claim(self, name: str, wanted: Claim, *, instead_of: Claim | None = None) -> Claim:
+        """See `Store`."""
+        key = f"{self._prefix}/{self._api_name}/{name[:2]}/key-{name}/claim"
+        headers = {f"{META}id": wanted.request_id, f"{META}digest": wanted.digest}
+        condition = {"if-match": instead_of.version} if instead_of else {}
+        while True:
+            try:
+                await self._s3.put(key, b"", headers | condition, once=not condition)
+                return wanted
+            except ObjectExists:
+                pass
+            except AwsRefused as error:
+                if not condition or error.status != 404:  # else it is gone since
+                    raise
+            condition = {}
+            try:
+                found = await self._s3.head(key)
+            except ObjectMissing:
+                continue
+            return Claim(found.get(f"{META}id", ""), found.get(f"{META}digest", ""), found["ETag"])
+
+    async def begin_once(self, request_id: str, holder: str) -> bool:
+        """See `Store`."""
+        headers = {f"{META}holder": holder}
+        try:
+            await self._s3.put(self._key(request_id, "begun"), b"", headers, once=True)
+        except ObjectExists:
+            found = await self._head(request_id, "begun")
+            return found is None or found.get(f"{META}holder") == holder
+        return True
 
     async def put_result(
         self,
