@@ -40,10 +40,12 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python charts/generate.py --check
+	$(BIN)/python schemas/bundle.py --check
 
 # What follows from schemas/values.schema.json: the chart's copy, its values.yaml and its README.
 chart: $(READY)
 	$(BIN)/python charts/generate.py
+	$(BIN)/python schemas/bundle.py
 
 # As `make test` does with 100 each: heads of requests, messages of the queue, and ids; ten minutes on two cores.
 fuzz: $(READY)

@@ -88,6 +88,15 @@ SAMPLE_CALL_SECONDS = 2.0  # KEDA waits 3 s for an answer
 KUBERNETES_SECONDS = 10.0  # for one answer of the Kubernetes API
 SAMPLE_UNREAD_SECONDS = 120.0  # then nobody wants samples: Prometheus comes once a minute at the least
 
+# Waiting for a result at the gateway ----------------------------------------------------------------------------
+WAIT_MOST_SECONDS = 300  # a client may ask for; its proxies may end the connection before
+WAIT_FIRST_SECONDS = 0.1  # between two looks into the bucket (HeadObject); then a tenth of the time so far
+WAIT_LONGEST_SECONDS = 5.0  # between two looks
+WAIT_LOOKS_A_SECOND = 200  # of all waiters together: a look costs about 0.2 ms of CPU
+WAITERS_AT_MOST = 1_000  # of one gateway; beyond, the status is answered at once
+
+IDEMPOTENCY_KEY_CHARACTERS = 255  # of a key that a client may give
+
 # Request ids --------------------------------------------------------------------------------------------------
 ID_FUTURE_SECONDS = 300.0  # an id may be ahead of this machine's clock by that much
 

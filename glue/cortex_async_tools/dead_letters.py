@@ -147,7 +147,7 @@ class DeadLetters:
 
     def send_again(self, letter: DeadLetter, request_id: str) -> None:
         """Put the request on the API's queue as if it were new; a failed result gives way first."""
-        for what in ("result", "in_progress"):
+        for what in ("result", "in_progress", "begun"):
             self._s3.delete_object(Bucket=self._api.storage.bucket, Key=self._key(request_id, what))
         url = self._queue_url()
         ordering = {"MessageGroupId": request_id, "MessageDeduplicationId": uuid4().hex}

@@ -45,6 +45,7 @@ async def record(stack: Stack, recorders: Mapping[str, Recorder]) -> None:
             client.completed(b"x" * _LARGE),
             client.completed(query="?sleep"),
             client.ended(await client.submit(query="?broken")),
+            _repeated(client),
             _too_large(http, stack.url),
             client.ended(await client.submit(query="?die")),
             _redrive(client, recorders["dead-letters"]),
@@ -53,6 +54,14 @@ async def record(stack: Stack, recorders: Mapping[str, Recorder]) -> None:
         async with http.post(stack.url, data=b"x" * 2000) as response:  # the payload is stored, then refused
             assert response.status >= 500
     await runner.cleanup()
+
+
+async def _repeated(client: Client) -> None:
+    """Claims a key, finds it claimed, begins, and finds at the second attempt that it has begun."""
+    for payload in (b"once", b"x" * 2000):
+        headers = {"Idempotency-Key": f"{len(payload)}"}
+        await client.ended(await client.submit(payload, headers, "?broken"))
+        await client.submit(payload, headers, "?broken")
 
 
 def _through(stack: Stack, recorder: Recorder) -> dict[str, Any]:

@@ -29,8 +29,8 @@ async def failed(api: Client, query: str) -> dict[str, Any]:
 async def test_success_is_completed_with_a_time(api: Client) -> None:
     request_id = await api.submit(b"{}", query="?answer=7")
     document = await api.ended(request_id)
-    timestamp = document.pop("timestamp")
-    assert document == {"id": request_id, "status": "completed", "result": 7}
+    timestamp = document["timestamp"]
+    assert (document["id"], document["status"], document["result"]) == (request_id, "completed", 7)
     assert timestamp.startswith("20")
     assert timestamp.endswith("+00:00")
 
@@ -148,8 +148,8 @@ async def test_status_follows_the_request(own_api: Client) -> None:
     waiting = await own_api.submit(b"{}", query="?answer=2")
     wait_until("four in the container", lambda: len(own_api.stack.started()) == 4)
     wait_until("the sign of it", lambda: f"{first[0]}/in_progress" in own_api.stack.objects())
-    assert (await own_api.get(first[0]))[1] == {"id": first[0], "status": "in_progress"}
-    assert (await own_api.get(waiting))[1] == {"id": waiting, "status": "in_queue"}
+    assert (await own_api.get(first[0]))[1]["status"] == "in_progress"
+    assert (await own_api.get(waiting))[1]["status"] == "in_queue"
     own_api.stack.let_go()
     for request_id in (*first, waiting):
         assert (await own_api.ended(request_id))["status"] == "completed"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cortex_async.errors import ObjectExists, ObjectMissing
 from cortex_async.queue.protocol import Depth, Received
-from cortex_async.storage.protocol import Progress, ResultMetadata, Status
+from cortex_async.storage.protocol import Claim, Progress, ResultMetadata, Status
 
 Before = dict[str, Callable[[], Awaitable[None]]]
 """What happens before an operation, by the name of its method; what it raises, the operation raises."""
@@ -113,6 +113,8 @@ class MemoryStore:
     progresses: dict[str, Progress] = field(default_factory=dict)
     marks: list[int] = field(default_factory=list)
     results: dict[str, tuple[ResultMetadata, bytes]] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
         """See `Store`."""
@@ -148,10 +150,17 @@ class MemoryStore:
             return None
         return self.progresses.get(request_id) or Progress(self.attempts[request_id])
 
-    async def is_in_progress(self, request_id: str) -> bool:
+    async def claim(self, name: str, wanted: Claim, *, instead_of: Claim | None = None) -> Claim:
         """See `Store`."""
-        await self._begin("is_in_progress")
-        return request_id in self.attempts
+        await self._begin("claim")
+        if instead_of is not None and self.claims.get(name) == instead_of:
+            del self.claims[name]
+        return self.claims.setdefault(name, wanted)
+
+    async def begin_once(self, request_id: str, holder: str) -> bool:
+        """See `Store`."""
+        await self._begin("begin_once")
+        return self.holders.setdefault(request_id, holder) == holder
 
     async def put_result(
         self,
@@ -160,6 +169,7 @@ class MemoryStore:
         status: Status,
         attempt: int,
         *,
+        started: datetime | None = None,
         dead_letter: bool = False,
     ) -> None:
         """See `Store`; fails only after the last piece, as the completion of an upload does."""
@@ -167,7 +177,10 @@ class MemoryStore:
         await self._begin("put_result")
         if request_id in self.results:
             raise ObjectExists("PutObject", 412, "PreconditionFailed", "it is there")
-        self.results[request_id] = (ResultMetadata(status, attempt, datetime.now(UTC), dead_letter), whole)
+        self.results[request_id] = (
+            ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started),
+            whole,
+        )
 
     async def has_result(self, request_id: str) -> bool:
         """See `Store`."""

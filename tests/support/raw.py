@@ -21,7 +21,8 @@ class Answer:
         """The code of the error document."""
         assert self.headers["content-type"].startswith("application/json"), (self.status, self.body)
         document: dict[str, Any] = json.loads(self.body)
-        assert document.keys() == {"error"}, document
+        assert document.keys() == {"error", "type", "title", "status", "detail"}, document
+        assert document["status"] == self.status
         assert document["error"].keys() == {"code", "message"}, document
         return str(document["error"]["code"])
 

@@ -126,7 +126,7 @@ class AttemptRunner:
             return message.payload
         if message.size == 0:  # only its headers were too large for the message
             return b""
-        pieces = self._store.payload(message.id, message.size)
+        pieces = self._store.payload(message.stored_under, message.size)
         return _prepended(await anext(pieces), pieces)
 
     async def _take(self, request: Request, response: aiohttp.ClientResponse, timer: ContainerTimeout) -> Verdict:

@@ -131,7 +131,8 @@ class Dispatcher:
         try:
             message = decode(received.body)
             issued_at = self._ids.issued_at(message.id)
-            if issued_at is None:
+            is_payload_ours = message.payload_id is None or self._ids.issued_at(message.payload_id) is not None
+            if issued_at is None or not is_payload_ours:
                 raise NotOurs("its id was not issued for this API; do two APIs share one queue?")
         except NotOurs as error:
             facts = {

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cortex_async import limits
 from cortex_async.dispatcher.pace import Load, Pace
@@ -25,6 +26,7 @@ class Request:
     `attempt` is the number of this attempt, from 1 on; `is_suspect` says that it may have broken the container
     before (suspicion.py). `is_settled` says that it is recorded what the attempt came to. `began_at` is the time,
     by the loop's clock, since which it takes one of the `max_concurrency` slots; None before and after.
+    `attempted_at` is when the attempt began. `is_repeated` says that it has begun by another of its messages.
     `extended_at` is when its visibility was extended last.
     `posted_at` and `left_at` tell when it was sent to the container, and when that had done its part; `status` is
     that of the response.
@@ -37,11 +39,13 @@ class Request:
     attempt: int = 1
     is_suspect: bool = False
     is_settled: bool = False
+    is_repeated: bool = False
     is_stored: bool = False
     began_at: float | None = None
     posted_at: float | None = None
     left_at: float | None = None
     status: int | None = None
+    attempted_at: datetime | None = None
     received_at: float = field(default_factory=time.monotonic)
     extended_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
@@ -187,7 +191,13 @@ class InFlight:
         request.is_stored = True
         self._stored += 1
         self.changed.set()
-        await self._each_receipt(request, "delete", self._queue.delete)
+        gone: set[str] = set()
+        while left := [handle for handle in request.receipts.values() if handle not in gone]:  # more may come
+            gone.update(left)
+            if len(left) == 1:  # nearly always, and cheaper
+                await _logged(request, "delete", self._queue.delete(left[0]))
+            else:
+                await asyncio.gather(*[_logged(request, "delete", self._queue.delete(each)) for each in left])
 
     async def heartbeat(self) -> None:
         """Extend each message's visibility when a third of the timeout has passed; runs until cancelled.

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import UTC, datetime
 
 from cortex_async import limits, logs
 from cortex_async.dispatcher import outcome, suspicion
@@ -67,7 +68,7 @@ class Processor:
         if request.is_settled:
             request.marker.close()
         else:
-            before = Progress(request.attempt - 1, is_suspect=request.is_suspect)
+            before = Progress(request.attempt - 1, is_suspect=request.is_suspect, is_waiting=True)
             await request.marker.take_back(before, seconds / 2)
         await self._in_flight.release(request, 0, seconds / 2)
 
@@ -76,9 +77,15 @@ class Processor:
 
         A message that was received before tells nothing of how far that went, so the bucket is asked.
         """
-        if request.receive_count == 1:
+        if request.message.is_checked:
+            message_id = next(iter(request.receipts))
+            request.is_repeated = not await self._store.begin_once(request.id, message_id)
+        elif request.receive_count == 1:
             return True
         if await self._store.has_result(request.id):
+            request.is_repeated = False
+            return False
+        if request.is_repeated:
             return False
         standing = suspicion.on_return(await self._store.progress(request.id))
         request.attempt, request.is_suspect = standing.attempt, standing.is_suspect
@@ -98,6 +105,7 @@ class Processor:
         if refusal is not None:
             return Verdict(refusal)
         self._metrics.attempt_begins()
+        request.attempted_at = datetime.now(UTC)
         is_suspect = request.is_suspect
         progress = Progress(request.attempt, self._in_flight.is_shared and not is_suspect, is_suspect)
         if request.receive_count > 1:
@@ -132,19 +140,29 @@ class Processor:
             await self._dead_letters.send(request.id, request.message.encode())
         attempts = request.attempt if has_attempted else request.attempt - 1
         failure = Failure(decision.code, decision.message, attempts, verdict.status_code, verdict.body)
-        dead_letter = decision.dead_letter
-        await store_result(self._store, request, failure.encode(), Status.FAILED, dead_letter=dead_letter)
-        await self._clean_up(request, keep_payload=dead_letter)
+        await store_result(
+            self._store,
+            request,
+            failure.encode(),
+            Status.FAILED,
+            attempts=attempts,
+            dead_letter=decision.dead_letter,
+        )
+        await self._clean_up(request, keep_payload=decision.dead_letter)
         return f"failed: {decision.code}"
 
     async def _settle(self, request: Request, decision: Decision) -> None:
         """Record what this attempt came to, for when the message comes back."""
         request.is_settled = True
         attempt = request.attempt if decision.counts else request.attempt - 1
-        await request.marker.ensure(Progress(attempt, is_suspect=decision.is_suspect))
+        is_waiting = decision.action is Action.RETRY
+        await request.marker.ensure(Progress(attempt, is_suspect=decision.is_suspect, is_waiting=is_waiting))
 
     async def _clean_up_after_another(self, request: Request) -> str:
         """Clean up when another attempt has a result, which may be that of a dead letter."""
+        if request.is_repeated:  # the payload may be that of the message that has begun
+            await self._in_flight.delete(request)
+            return "begun by another message"
         keep = request.message.payload is None and await self._store.is_dead_letter(request.id)
         await self._clean_up(request, keep_payload=keep)
         return "had a result already"
@@ -156,7 +174,7 @@ class Processor:
         """
         if request.message.payload is None and not keep_payload:
             try:
-                await self._store.delete_payload(request.id)
+                await self._store.delete_payload(request.message.stored_under)
             except AwsRefused as error:  # the bucket's lifecycle rule will do it
                 log.warning("could not delete a payload", extra={"id": request.id, "reason": str(error)})
         await self._in_flight.delete(request)

@@ -33,7 +33,7 @@ class ProgressMarker:
         """Return when the object tells of that; without one, nothing has begun, and nothing needs to be told."""
         if self._writing is not None:
             await asyncio.wait({self._writing})
-        if progress != (self._written or Progress(0)):
+        if progress != (self._written or Progress(0, is_waiting=progress.is_waiting)):
             await self._write(progress)
 
     async def take_back(self, progress: Progress, seconds: float) -> None:

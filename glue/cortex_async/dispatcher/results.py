@@ -16,13 +16,17 @@ async def store_result(
     body: bytes | AsyncIterator[bytes],
     status: Status,
     *,
+    attempts: int | None = None,
     dead_letter: bool = False,
 ) -> None:
     """Store the result of a request; that of another attempt, when it came first, stays.
 
-    Raises what `body` raises, and for an iterator UploadLost and ObjectTooLarge.
+    `attempts` counts those that were made, if this one is not among them. Raises what `body` raises, and for an
+    iterator UploadLost and ObjectTooLarge.
     """
     try:
-        await store.put_result(request.id, body, status, request.attempt, dead_letter=dead_letter)
+        made = request.attempt if attempts is None else attempts
+        started = request.attempted_at
+        await store.put_result(request.id, body, status, made, started=started, dead_letter=dead_letter)
     except ObjectExists:
         log.info("another attempt was first; this result is dropped", extra={"id": request.id})

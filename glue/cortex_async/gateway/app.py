@@ -5,11 +5,13 @@ from aiohttp import HttpVersion11, web
 from cortex_async import logs
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsUnavailable
+from cortex_async.gateway.description import served_description
 from cortex_async.gateway.errors import Handler, Rejected, as_json
 from cortex_async.gateway.metrics import GatewayMetrics
-from cortex_async.gateway.result import Results
+from cortex_async.gateway.result import Results, accepted, accepted_headers
 from cortex_async.gateway.scaling import Sampler
 from cortex_async.gateway.submit import Submission
+from cortex_async.gateway.wait import Waiters, asked_seconds, preferred_seconds
 from cortex_async.http.connection import error_document
 from cortex_async.metrics import new_registry
 from cortex_async.queue.protocol import Queue
@@ -40,14 +42,22 @@ class Gateway:
         self._submission = Submission(config, ids, store, stall_seconds, budget)
         self._results = Results(config, ids, store, budget)
         self._metrics = metrics or GatewayMetrics(new_registry(), config.name, Sampler(60, 1))
+        self._waiters = Waiters()
+        self._store = store
+        self._ids = ids
         self.queue: Queue | None = None
         self.stopping = False
+
+    def stop_waiting(self) -> None:
+        """Answer all who wait for a result: the process is about to end."""
+        self._waiters.close()
 
     def application(self) -> web.Application:
         """Return the application to serve."""
         app = web.Application(middlewares=[self._counted, as_json])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/openapi.json", self._description)
         app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
         return app
@@ -75,6 +85,9 @@ class Gateway:
         status = 503 if waiting_for else 200
         return web.json_response({"ready": not waiting_for, "waiting_for": waiting_for}, status=status)
 
+    async def _description(self, _: web.Request) -> web.Response:
+        return served_description(self._endpoint)
+
     async def _expect(self, request: web.Request) -> web.Response | None:
         """Let the client send its body, unless it is announced too large (RFC 9110, section 10.1.1)."""
         if request.version < HttpVersion11:  # which knows no interim answers (RFC 9110, section 10.1.1)
@@ -89,12 +102,30 @@ class Gateway:
         request.writer.output_size = 0  # the response itself has not begun
         return None
 
-    async def _submit(self, request: web.Request) -> web.Response:
+    async def _submit(self, request: web.Request) -> web.StreamResponse:
         if self.queue is None:
             raise AwsUnavailable("GetQueueUrl", "the queue has not been found yet")
         request_id = await self._submission.accept(request, self.queue)
         self._metrics.submitted()
-        return web.json_response({"id": request_id})
+        seconds = preferred_seconds(request)
+        if seconds and await self._has_ended_within(request, request_id, seconds):
+            return await self._results.answer(request, request_id, accepted_headers(request, request_id))
+        return accepted(request, request_id)
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
-        return await self._results.answer(request, request.match_info["id"])
+        request_id = request.match_info["id"]
+        seconds = asked_seconds(request)
+        if seconds and self._ids.issued_at(request_id) is not None:
+            await self._has_ended_within(request, request_id, seconds)
+        return await self._results.answer(request, request_id)
+
+    async def _has_ended_within(self, request: web.Request, request_id: str, seconds: int) -> bool:
+        ended = False
+
+        async def has_ended() -> bool:
+            nonlocal ended
+            ended = await self._store.has_result(request_id)
+            return ended
+
+        await self._waiters.wait(request, seconds, has_ended)
+        return ended

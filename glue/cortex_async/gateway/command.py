@@ -75,5 +75,6 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
             sampling = asyncio.create_task(sampler.run(gateway.queue.depth))
             await stopping
             gateway.stopping = True
+            gateway.stop_waiting()
             await asyncio.sleep(shutdown_delay)
             sampling.cancel()

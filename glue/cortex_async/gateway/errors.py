@@ -9,6 +9,7 @@ from aiohttp import web
 from cortex_async import limits
 from cortex_async.errors import AwsRefused, AwsUnavailable, CortexError, QueueMissing
 from cortex_async.http.connection import error_document
+from cortex_async.http.headers import REQUEST_ID
 from cortex_async.storage.memory_budget import NoMemory
 from cortex_async.storage.protocol import DamagedResult
 
@@ -16,6 +17,9 @@ log = logging.getLogger(__name__)
 
 _AGAIN = {"Retry-After": str(limits.RETRY_AFTER_SECONDS)}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ID = web.RequestKey("id", str)
+"""What a call is about, as an item of its `web.Request`: the id of a request, once it is known."""
 
 
 class Rejected(CortexError):
@@ -29,7 +33,14 @@ class Rejected(CortexError):
 
 @web.middleware
 async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler raises into a response."""
+    """Turn what a handler raises into a response; each tells the id of the request that it is about."""
+    response = await _answer(request, handler)
+    if not response.prepared and ID in request:
+        response.headers[REQUEST_ID] = request[ID]
+    return response
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except (Rejected, NoMemory) as error:  # under no other name: frames would hold it, and it the request

@@ -1,16 +1,20 @@
-"""`GET <endpoint>/<id>`: the status of a request follows from what the bucket holds."""
+"""What a client learns of a request: where to ask, its status, its result. All follows from id and bucket."""
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
 
 from aiohttp import web
 
 from cortex_async import limits
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError
-from cortex_async.gateway.errors import Rejected
+from cortex_async.gateway.errors import ID, Rejected
+from cortex_async.http.headers import REQUEST_ID
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import ResultMetadata, Status, Store
@@ -19,6 +23,8 @@ from cortex_async.storage.request_memory import going_out
 log = logging.getLogger(__name__)
 
 _JSON = "application/json"
+_SCHEMES = ("http", "https")
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Results:
@@ -30,13 +36,18 @@ class Results:
         self._store = store
         self._retention_seconds = config.storage.retention_days * limits.SECONDS_A_DAY
 
-    async def answer(self, request: web.Request, request_id: str) -> web.StreamResponse:
-        """Respond with the status, and the result or the error of a request that has ended.
+    async def answer(
+        self, request: web.Request, request_id: str, headers: Mapping[str, str] = _NO_HEADERS
+    ) -> web.StreamResponse:
+        """Respond with the status, and the result or the error of a request that has ended; `headers` go with it.
 
         Raises Rejected (404) for an id that is not of this API or too old, AwsRefused and AwsUnavailable.
         """
-        if self._ids.issued_at(request_id) is None:
+        issued_at = self._ids.issued_at(request_id)
+        if issued_at is None:
             raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
+        request[ID] = request_id
+        about = {"id": request_id, "status": Status.IN_QUEUE.value, "created_at": _rfc3339(issued_at)}
         with going_out(self._budget) as memory:
             await memory.wait_for(limits.POLL_BYTES)
             found = await self._store.open_result(request_id)
@@ -45,30 +56,36 @@ class Results:
                 await memory.wait_for(_held_while_sent(found[1]))
                 found = await self._store.open_result(request_id)
             if found is not None:
-                return await self._pass_on(request, request_id, *found)
-        if await self._store.is_in_progress(request_id):
-            return _status(request_id, Status.IN_PROGRESS)
+                return await self._pass_on(request, about, headers, *found)
+        progress = await self._store.progress(request_id)
+        if progress is not None and not progress.is_waiting:
+            return web.json_response(about | {"status": Status.IN_PROGRESS.value})
         if not self._ids.is_current(request_id, self._retention_seconds):
             raise Rejected(404, "expired", "the request is older than results are kept")
-        return _status(request_id, Status.IN_QUEUE)
+        return web.json_response(about)
 
     async def _pass_on(
         self,
         request: web.Request,
-        request_id: str,
+        about: dict[str, Any],
+        headers: Mapping[str, str],
         metadata: ResultMetadata,
         size: int,
         pieces: AsyncIterator[bytes],
     ) -> web.StreamResponse:
         """Wrap the stored bytes, which are JSON, without reading or changing them."""
-        about = {"id": request_id, "status": metadata.status.value, "timestamp": metadata.finished.isoformat()}
+        ended = metadata.finished.isoformat()
+        about |= {"status": metadata.status.value, "timestamp": ended, "attempts": metadata.attempt}
+        if metadata.started is not None:
+            about["started_at"] = metadata.started.isoformat(timespec="milliseconds")
+        about["completed_at"] = ended
         name = "result" if metadata.status is Status.COMPLETED else "error"
         head = f'{json.dumps(about)[:-1]}, "{name}": '.encode()
         async with aclosing(pieces):  # type: ignore[type-var]
             if size <= limits.PIECE_BYTES:
                 result = b"".join([piece async for piece in pieces])
-                return web.Response(body=b"%b%b}" % (head, result), content_type=_JSON)
-            response = web.StreamResponse(headers={"Content-Type": _JSON})
+                return web.Response(body=b"%b%b}" % (head, result), content_type=_JSON, headers=headers)
+            response = web.StreamResponse(headers={"Content-Type": _JSON, REQUEST_ID: about["id"], **headers})
             response.content_length = len(head) + size + 1
             await response.prepare(request)
             try:
@@ -78,7 +95,7 @@ class Results:
                 await response.write(b"}")
             except AwsError as error:
                 # The answer has begun, so that only its cut end can tell the client that it is not whole.
-                log.warning("a result was cut short", extra={"id": request_id, "reason": str(error)})
+                log.warning("a result was cut short", extra={"id": about["id"], "reason": str(error)})
                 if request.transport is not None:
                     request.transport.abort()
             return response
@@ -93,5 +110,24 @@ async def _closed(pieces: AsyncIterator[bytes]) -> None:
         await anext(pieces, None)  # only a reading that has begun can be closed
 
 
-def _status(request_id: str, status: Status) -> web.Response:
-    return web.json_response({"id": request_id, "status": status.value})
+def accepted(request: web.Request, request_id: str) -> web.Response:
+    """Respond to a submission: the id, and where its status is found."""
+    headers = accepted_headers(request, request_id)
+    status_url = _origin(request) + headers["Location"]
+    return web.json_response({"id": request_id, "status_url": status_url}, headers=headers)
+
+
+def accepted_headers(request: web.Request, request_id: str) -> dict[str, str]:
+    """Return the headers of the response to a submission."""
+    return {"Location": f"{request.rel_url.raw_path}/{request_id}"}
+
+
+def _origin(request: web.Request) -> str:
+    """The scheme and host that the client called, which a proxy that ends TLS tells; "" when it named no host."""
+    host = request.headers.get("Host")
+    scheme = request.headers.get("X-Forwarded-Proto", request.scheme).partition(",")[0].strip().lower()
+    return f"{scheme if scheme in _SCHEMES else request.scheme}://{host}" if host else ""
+
+
+def _rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -10,7 +10,8 @@ from aiohttp import web
 from cortex_async import limits
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError, AwsRefused, QueueMissing
-from cortex_async.gateway.errors import Rejected
+from cortex_async.gateway.errors import ID, Rejected
+from cortex_async.gateway.idempotency import Claims, Fingerprint, key_of
 from cortex_async.http.headers import Headers, as_text, kept
 from cortex_async.queue.message import Message
 from cortex_async.queue.protocol import Queue
@@ -28,6 +29,7 @@ class Submission:
     ) -> None:
         self._budget = budget
         self._ids = ids
+        self._claims = Claims(config, ids, store)
         self._store = store
         self._inline_limit = config.queue.inline_limit_bytes
         self._limit = config.gateway.max_payload_mib * limits.MIB
@@ -42,15 +44,25 @@ class Submission:
             return await self._accept(request, queue, headers, memory)
 
     async def _accept(self, request: web.Request, queue: Queue, headers: Headers, memory: RequestMemory) -> str:
-        request_id = self._ids.issue()
+        request_id = request[ID] = self._ids.issue()
+        key = key_of(request)
         pieces = self._pieces(request)
+        fingerprint = None
+        if key is not None:
+            fingerprint = Fingerprint(request)
+            pieces = fingerprint.over(pieces)
+        is_checked = key is not None
         begun, complete = await self._up_to(pieces, request.content_length, memory)
         query = request.rel_url.raw_query_string
-        body = Message(request_id, headers, query, begun, len(begun)).encode() if complete else ""
+        message = Message(request_id, headers, query, begun, len(begun), is_checked)
+        body = message.encode() if complete else ""
         if complete and len(body.encode()) <= self._inline_limit:
+            if key is not None and fingerprint is not None:
+                return await self._send_once(request, queue, message, key, fingerprint.digest())
             await queue.send(request_id, body)
             return request_id
-        reference = Message(request_id, headers, query, None, self._limit)
+        del message
+        reference = Message(request_id, headers, query, None, self._limit, is_checked)
         if len(reference.encode().encode()) > limits.SQS_BATCH_BYTES:
             raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
         memory.keep_small(len(begun))
@@ -58,12 +70,30 @@ class Submission:
         del begun, body  # an upload may be long, and one of many
         size = await self._store.put_payload(request_id, payload, request.content_length)
         try:
-            await queue.send(request_id, dataclasses.replace(reference, size=size).encode())
-        except (AwsRefused, QueueMissing):
+            message = dataclasses.replace(reference, size=size)
+            if key is not None and fingerprint is not None:
+                return await self._send_once(request, queue, message, key, fingerprint.digest())
+            await queue.send(request_id, message.encode())
+        except (AwsRefused, QueueMissing, Rejected):
             # after another AwsUnavailable the message may be on the queue, and needs its payload
             with suppress(AwsError):
                 await self._store.delete_payload(request_id)
             raise
+        return request_id
+
+    async def _send_once(self, request: web.Request, queue: Queue, message: Message, key: str, digest: str) -> str:
+        """Put a request on the queue under the id of its key, unless it has ended; return that id."""
+        request_id = await self._claims.claim(key, digest, message.id)
+        request[ID] = request_id
+        if request_id != message.id:
+            if await self._store.has_result(request_id):
+                if message.payload is None:
+                    with suppress(AwsError):
+                        await self._store.delete_payload(message.id)
+                return request_id
+            payload_id = message.id if message.payload is None else None
+            message = dataclasses.replace(message, id=request_id, payload_id=payload_id)
+        await queue.send(request_id, message.encode())
         return request_id
 
     def check_length(self, request: web.Request) -> None:

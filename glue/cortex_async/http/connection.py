@@ -12,6 +12,7 @@ import socket
 import struct
 import termios
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import http_exceptions, web
@@ -26,9 +27,19 @@ _BUSY = "there are too many requests at once; nothing was accepted, try again"
 log = logging.getLogger(__name__)
 
 
+PROBLEM_TYPE = "application/problem+json"
+
+
+def problem(status: int, code: str, message: str) -> dict[str, Any]:
+    """Return the document of every error: `{"error": {"code", "message"}}`, and a problem document (RFC 9457)."""
+    title = HTTPStatus(status).phrase
+    problem_members = {"type": "about:blank", "title": title, "status": status, "detail": message}
+    return {"error": {"code": code, "message": message}, **problem_members}
+
+
 def error_document(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
-    """Return the response that every error has: `{"error": {"code", "message"}}`."""
-    return web.json_response({"error": {"code": code, "message": message}}, status=status, headers=headers)
+    """Return the response that every error has."""
+    return web.json_response(problem(status, code, message), status=status, headers=headers)
 
 
 class Connection(web.RequestHandler):
@@ -163,6 +174,8 @@ class Connection(web.RequestHandler):
             allow = {"Allow": resp.headers["Allow"]} if "Allow" in resp.headers else None
             reason = (resp.text or "").removeprefix(f"{resp.status}: ")
             resp = error_document(resp.status, code, f"{request.method} {request.path}: {reason}", allow)
+        if resp.status >= 400 and not resp.prepared and PROBLEM_TYPE in request.headers.get("Accept", ""):
+            resp.content_type = PROBLEM_TYPE
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
@@ -234,7 +247,7 @@ def _head_late(seconds: float) -> bytes:
 
 def _written(status: int, reason: str, code: str, message: str, headers: Mapping[str, str]) -> bytes:
     """An error document as a whole response, after which the connection is closed."""
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    body = json.dumps(problem(status, code, message)).encode()
     fields = {
         "Content-Type": "application/json; charset=utf-8",
         "Content-Length": str(len(body)),

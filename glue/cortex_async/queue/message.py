@@ -32,13 +32,24 @@ class NotOurs(CortexError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request as it travels: `payload` is None when it is in the bucket, and then `size` (bytes) counts it."""
+    """A request as it travels: `payload` is None when it is in the bucket, and then `size` (bytes) counts it.
+
+    `payload_id` is the id that it is in the bucket under, if not the request's own. `is_checked` says that the
+    request may be on the queue several times, so that only one of its messages may begin.
+    """
 
     id: str
     headers: Headers
     query: str
     payload: bytes | None
     size: int
+    is_checked: bool = False
+    payload_id: str | None = None
+
+    @property
+    def stored_under(self) -> str:
+        """The id under which the payload is in the bucket."""
+        return self.payload_id or self.id
 
     @property
     def traceparent(self) -> str | None:
@@ -47,8 +58,17 @@ class Message:
 
     def encode(self) -> str:
         """Return the message body."""
-        document = {"version": VERSION, "id": self.id, "headers": self.headers, "query": self.query}
+        document: dict[str, Any] = {
+            "version": VERSION,
+            "id": self.id,
+            "headers": self.headers,
+            "query": self.query,
+        }
         document["payload"] = {"size": self.size} if self.payload is None else _inline(self.payload)
+        if self.is_checked:
+            document["check"] = True
+        if self.payload_id is not None:
+            document["payloadId"] = self.payload_id
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         if _REFUSED_BY_SQS.search(text):
             text = json.dumps(document, separators=(",", ":"))
@@ -66,7 +86,16 @@ def decode(body: str) -> Message:
     try:
         payload, size = _payload_of(document["payload"])
         headers = kept(_headers_of(document["headers"]), sensitive=True)  # whoever wrote them
-        return Message(_text(document["id"]), headers, _query_of(document["query"]), payload, size)
+        payload_id = document.get("payloadId")
+        return Message(
+            _text(document["id"]),
+            headers,
+            _query_of(document["query"]),
+            payload,
+            size,
+            is_checked=document.get("check") is True,
+            payload_id=None if payload_id is None else _text(payload_id),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise NotOurs(f"the message lacks a part, or has one of another type: {type(error).__name__}") from error
 

@@ -30,13 +30,15 @@ class Status(enum.StrEnum):
 class ResultMetadata:
     """What is stored of a result beside its bytes; `finished` is an aware datetime.
 
-    `dead_letter` says that the request is a dead letter too, which needs its payload.
+    `attempt` counts those that were made. `started` is when the last of them began; None without any, and in
+    results of earlier versions. `dead_letter` says that the request is a dead letter too, which needs its payload.
     """
 
     status: Status
     attempt: int
     finished: datetime
     dead_letter: bool = False
+    started: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,23 @@ class Progress:
     """What the in_progress object tells of a request: the attempt that began last, from 1 on; 0 if none counts.
 
     `is_shared` says that others could be in the container with it, so that any of them may be to blame when all
-    end together; `is_suspect` that this happened before.
+    end together; `is_suspect` that this happened before. `is_waiting` says that the attempt is over, and the
+    request waits for the next.
     """
 
     attempt: int
     is_shared: bool = False
     is_suspect: bool = False
+    is_waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which request an idempotency key belongs to, and a digest of its content; `version` is the store's."""
+
+    request_id: str
+    digest: str
+    version: str = ""
 
 
 class Store(Protocol):
@@ -78,8 +91,12 @@ class Store(Protocol):
         """Read the in_progress object; None without one."""
         ...
 
-    async def is_in_progress(self, request_id: str) -> bool:
-        """Whether the in_progress object is there."""
+    async def claim(self, name: str, wanted: Claim, *, instead_of: Claim | None = None) -> Claim:
+        """Store a claim under a name, unless there is one, be it in the place of another; return the one there."""
+        ...
+
+    async def begin_once(self, request_id: str, holder: str) -> bool:
+        """Whether `holder` is the first, or the same again, that begins the request."""
         ...
 
     async def put_result(
@@ -89,6 +106,7 @@ class Store(Protocol):
         status: Status,
         attempt: int,
         *,
+        started: datetime | None = None,
         dead_letter: bool = False,
     ) -> None:
         """Store a result, once and for all; of an iterator that raises, nothing is stored.

@@ -16,13 +16,15 @@ from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import META, S3, Upload
 from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import ApiConfig
-from cortex_async.errors import AwsUnavailable, ObjectDamaged, ObjectMissing
+from cortex_async.errors import AwsRefused, AwsUnavailable, ObjectDamaged, ObjectExists, ObjectMissing
 from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
-from cortex_async.storage.protocol import DamagedResult, Progress, ResultMetadata, Status
+from cortex_async.storage.protocol import Claim, DamagedResult, Progress, ResultMetadata, Status
 
 _DEAD_LETTER = f"{META}dead-letter"
 _SHARED = f"{META}shared"
 _SUSPECT = f"{META}suspect"
+_STARTED = f"{META}started"
+_WAITING = f"{META}waiting"
 
 
 def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
@@ -72,6 +74,8 @@ class S3Store:
             headers[_SHARED] = "true"
         if progress.is_suspect:
             headers[_SUSPECT] = "true"
+        if progress.is_waiting:
+            headers[_WAITING] = "true"
         await self._s3.put(self._key(request_id, "in_progress"), b"", headers)
 
     async def progress(self, request_id: str) -> Progress | None:
@@ -81,11 +85,38 @@ class S3Store:
             return None
         attempt = headers.get(f"{META}attempt", "")
         begun = int(attempt) if attempt.isascii() and attempt.isdecimal() else 1  # copied without its metadata
-        return Progress(begun, _SHARED in headers, _SUSPECT in headers)
+        return Progress(begun, _SHARED in headers, _SUSPECT in headers, _WAITING in headers)
 
-    async def is_in_progress(self, request_id: str) -> bool:
+    async def claim(self, name: str, wanted: Claim, *, instead_of: Claim | None = None) -> Claim:
         """See `Store`."""
-        return await self._head(request_id, "in_progress") is not None
+        key = f"{self._prefix}/{self._api_name}/{name[:2]}/key-{name}/claim"
+        headers = {f"{META}id": wanted.request_id, f"{META}digest": wanted.digest}
+        condition = {"if-match": instead_of.version} if instead_of else {}
+        while True:
+            try:
+                await self._s3.put(key, b"", headers | condition, once=not condition)
+                return wanted
+            except ObjectExists:
+                pass
+            except AwsRefused as error:
+                if not condition or error.status != 404:  # else it is gone since
+                    raise
+            condition = {}
+            try:
+                found = await self._s3.head(key)
+            except ObjectMissing:
+                continue
+            return Claim(found.get(f"{META}id", ""), found.get(f"{META}digest", ""), found["ETag"])
+
+    async def begin_once(self, request_id: str, holder: str) -> bool:
+        """See `Store`."""
+        headers = {f"{META}holder": holder}
+        try:
+            await self._s3.put(self._key(request_id, "begun"), b"", headers, once=True)
+        except ObjectExists:
+            found = await self._head(request_id, "begun")
+            return found is None or found.get(f"{META}holder") == holder
+        return True
 
     async def put_result(
         self,
@@ -94,12 +125,13 @@ class S3Store:
         status: Status,
         attempt: int,
         *,
+        started: datetime | None = None,
         dead_letter: bool = False,
     ) -> None:
         """See `Store`."""
 
         def headers() -> dict[str, str]:
-            return _headers_of(ResultMetadata(status, attempt, datetime.now(UTC), dead_letter))
+            return _headers_of(ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started))
 
         key = self._key(request_id, "result")
         if isinstance(body, bytes):
@@ -237,6 +269,7 @@ def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
         f"{META}attempt": str(metadata.attempt),
         f"{META}finished": metadata.finished.isoformat(timespec="milliseconds"),
         **({_DEAD_LETTER: "true"} if metadata.dead_letter else {}),
+        **({_STARTED: metadata.started.isoformat(timespec="milliseconds")} if metadata.started else {}),
     }
 
 
@@ -247,6 +280,7 @@ def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
             int(headers[f"{META}attempt"]),
             datetime.fromisoformat(headers[f"{META}finished"]),
             _DEAD_LETTER in headers,
+            datetime.fromisoformat(headers[_STARTED]) if _STARTED in headers else None,
         )
     except (KeyError, ValueError) as error:
         raise DamagedResult(
