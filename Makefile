@@ -10,13 +10,14 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 step = @printf '%-64s' '$(1)'; start=$$(date +%s); $(2) || exit; echo "$$(($$(date +%s) - start)) s"
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint chaos chart fuzz fuzz-chart bench e2e lock clean
+.PHONY: help demo kind-try test lint chaos chart fuzz fuzz-chart bench e2e lock clean
 
 help:
 	@echo 'demo        run values/hello-world on this machine and print a result'
 	@echo 'test        lint, and run every test'
 	@echo 'lint        ruff, mypy, the layers of imports, and what is generated'
 	@echo 'chaos       many requests while dispatchers are killed and AWS is faulty'
+	@echo 'kind-try    hello-world in a cluster made by kind, without AWS'
 	@echo 'bench       calls, CPU, latency and memory against their budgets'
 	@echo 'e2e         the suites on a cluster: make e2e KUBECONFIG=file IMAGE=image-of-the-glue'
 	@echo 'chart       generate what follows from schemas/values.schema.json'
@@ -28,6 +29,20 @@ help:
 # After `make test` it needs nothing; alone, it installs only what local mode needs.
 demo: $(if $(wildcard $(READY)),$(READY),$(DEMO_READY))
 	$(BIN)/cortex-async local values/hello-world/values.yaml --once '{"name": "world"}'
+
+# hello-world in a cluster made by kind, with an emulator of S3 and SQS in the release; needs kind and docker.
+kind-try: | $(BIN)/pip
+	@{ command -v kind && command -v docker; } > /dev/null || { echo 'kind-try needs kind and docker on PATH'; exit 1; }
+	$(call step,cluster cortex-try,kind get clusters | grep -qx cortex-try || kind create cluster --quiet --name cortex-try)
+	$(call step,image of the glue with the emulator,docker build --quiet --target emulator --tag cortex-async:$(VERSION) glue)
+	$(call step,image of hello-world,docker build --quiet --tag hello-world:1.0.0 values/hello-world)
+	$(call step,images into the cluster,kind load docker-image --name cortex-try cortex-async:$(VERSION) hello-world:1.0.0)
+	$(call step,release hello-world,$$(PYTHONPATH=glue $(HELM)) upgrade --install hello-world charts/cortex-async $(TRY) --wait --timeout 5m)
+	$$(PYTHONPATH=glue $(HELM)) test hello-world --kube-context kind-cortex-try --logs
+	@echo 'kind delete cluster --name cortex-try takes it away again'
+
+VERSION := $(shell sed -n 's/^appVersion: //p' charts/cortex-async/Chart.yaml)
+TRY := --kube-context kind-cortex-try --values values/hello-world/values.yaml --set emulator.enabled=true
 
 test: $(READY) lint
 	$(BIN)/python -m cortex_async_tools.chart.helm --version 4.3.1
