@@ -10,7 +10,7 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 step = @printf '%-64s' '$(1)'; start=$$(date +%s); $(2) || exit; echo "$$(($$(date +%s) - start)) s"
 
 .DELETE_ON_ERROR:
-.PHONY: help demo kind-try test lint chaos chart fuzz fuzz-chart bench e2e lock clean
+.PHONY: package package-charts package-wheel package-image help demo kind-try test lint chaos chart fuzz fuzz-chart bench e2e lock clean
 
 help:
 	@echo 'demo        run values/hello-world on this machine and print a result'
@@ -23,6 +23,7 @@ help:
 	@echo 'chart       generate what follows from schemas/values.schema.json'
 	@echo 'fuzz        200,000 generated request heads, messages and ids'
 	@echo 'fuzz-chart  render the chart with 10,000 generated values files'
+	@echo 'package     dist/: the charts and the wheel; and the image of the glue, by docker, podman or buildah'
 	@echo 'lock        resolve the dependencies anew'
 	@echo 'clean       remove what was set up and generated'
 
@@ -101,6 +102,22 @@ $(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requir
 
 EDITABLE = $(PIP) install --no-deps --no-build-isolation --editable .
 HELM = $(BIN)/python -m cortex_async_tools.chart.helm
+
+# What a release is made of; the release workflow uses the same targets.
+# `make package-image IMAGE=<your registry>/cortex-async:0.1.0 ENGINE=podman` names the image and what builds it.
+ENGINE ?= $(firstword $(foreach each,docker podman buildah,$(if $(shell command -v $(each)),$(each))))
+IMAGE ?= cortex-async:$(VERSION)
+package: package-charts package-wheel package-image
+
+package-charts: | $(BIN)/pip
+	$(call step,dist: the charts,$$(PYTHONPATH=glue $(HELM)) package charts/cortex-async charts/cortex-operator --destination dist > /dev/null)
+
+package-wheel: $(READY)
+	$(call step,dist: the wheel,$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .)
+
+package-image:
+	@test -n '$(ENGINE)' || { echo 'package-image needs docker, podman or buildah on PATH'; exit 1; }
+	$(ENGINE) build $(ENGINE_OPTIONS) --tag $(IMAGE) glue
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 lock: $(READY)
