@@ -30,7 +30,7 @@ def _stated_rules() -> list[re.Pattern[str]]:
     """Return a pattern for each message in the templates, as it looks when it is rendered."""
     lines = [
         line.removeprefix("- ")
-        for template in sorted((CHART / "templates" / "values").glob("_*.tpl"))
+        for template in sorted((CHART / "templates" / "validation").glob("_*.tpl"))
         for line in template.read_text().splitlines()
         if line.startswith("- ") and ": " in line
     ]
