@@ -39,9 +39,7 @@ def installed(
         yield
 
 
-def _record(
-    release: str, values: Path, chart: Path, namespace: str, revision: int, status: str
-) -> dict[str, Any]:
+def _record(release: str, values: Path, chart: Path, namespace: str, revision: int, status: str) -> dict[str, Any]:
     arguments: list[str | Path] = ["install", release, chart, "--values", values, "--namespace", namespace]
     record = json.loads(run_helm(helm.locate(), [*arguments, "--dry-run=client", "--output", "json"]))
     record["info"]["status"] = status

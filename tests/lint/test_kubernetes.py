@@ -21,7 +21,7 @@ def test_a_rendered_field_that_kubernetes_does_not_know_is_found(
 ) -> None:
     chart = tmp_path / "chart"
     shutil.copytree(find_chart(), chart)
-    template = chart / "templates" / "api" / "_user-container.tpl"
+    template = chart / "templates" / "api" / "_containers.tpl"
     template.write_text(template.read_text().replace("readOnlyRootFilesystem:", "readOnlyFiles:"))
 
     found = Linter(chart, helm.locate(), ["1.29", "1.37"]).lint([write(minimal())])
