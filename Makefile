@@ -10,24 +10,40 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 step = @printf '%-64s' '$(1)'; start=$$(date +%s); $(2) || exit; echo "$$(($$(date +%s) - start)) s"
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint chaos chart fuzz fuzz-chart bench e2e lock clean
+.PHONY: package package-charts package-wheel package-image help demo kind-try test lint chaos chart fuzz fuzz-chart bench e2e lock clean
 
 help:
 	@echo 'demo        run values/hello-world on this machine and print a result'
 	@echo 'test        lint, and run every test'
 	@echo 'lint        ruff, mypy, the layers of imports, and what is generated'
 	@echo 'chaos       many requests while dispatchers are killed and AWS is faulty'
+	@echo 'kind-try    hello-world in a cluster made by kind, without AWS'
 	@echo 'bench       calls, CPU, latency and memory against their budgets'
 	@echo 'e2e         the suites on a cluster: make e2e KUBECONFIG=file IMAGE=image-of-the-glue'
 	@echo 'chart       generate what follows from schemas/values.schema.json'
 	@echo 'fuzz        200,000 generated request heads, messages and ids'
 	@echo 'fuzz-chart  render the chart with 10,000 generated values files'
+	@echo 'package     dist/: the charts and the wheel; and the image of the glue, by docker, podman or buildah'
 	@echo 'lock        resolve the dependencies anew'
 	@echo 'clean       remove what was set up and generated'
 
 # After `make test` it needs nothing; alone, it installs only what local mode needs.
 demo: $(if $(wildcard $(READY)),$(READY),$(DEMO_READY))
 	$(BIN)/cortex-async local values/hello-world/values.yaml --once '{"name": "world"}'
+
+# hello-world in a cluster made by kind, with an emulator of S3 and SQS in the release; needs kind and docker.
+kind-try: | $(BIN)/pip
+	@{ command -v kind && command -v docker; } > /dev/null || { echo 'kind-try needs kind and docker on PATH'; exit 1; }
+	$(call step,cluster cortex-try,kind get clusters | grep -qx cortex-try || kind create cluster --quiet --name cortex-try)
+	$(call step,image of the glue with the emulator,docker build --quiet --target emulator --tag cortex-async:$(VERSION) glue)
+	$(call step,image of hello-world,docker build --quiet --tag hello-world:1.0.0 values/hello-world)
+	$(call step,images into the cluster,kind load docker-image --name cortex-try cortex-async:$(VERSION) hello-world:1.0.0)
+	$(call step,release hello-world,$$(PYTHONPATH=glue $(HELM)) upgrade --install hello-world charts/cortex-async $(TRY) --wait --timeout 5m)
+	$$(PYTHONPATH=glue $(HELM)) test hello-world --kube-context kind-cortex-try --logs
+	@echo 'kind delete cluster --name cortex-try takes it away again'
+
+VERSION := $(shell sed -n 's/^appVersion: //p' charts/cortex-async/Chart.yaml)
+TRY := --kube-context kind-cortex-try --values values/hello-world/values.yaml --set emulator.enabled=true
 
 test: $(READY) lint
 	$(BIN)/python -m cortex_async_tools.chart.helm --version 4.3.1
@@ -88,6 +104,22 @@ $(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requir
 
 EDITABLE = $(PIP) install --no-deps --no-build-isolation --editable .
 HELM = $(BIN)/python -m cortex_async_tools.chart.helm
+
+# What a release is made of; the release workflow uses the same targets.
+# `make package-image IMAGE=<your registry>/cortex-async:0.1.0 ENGINE=podman` names the image and what builds it.
+ENGINE ?= $(firstword $(foreach each,docker podman buildah,$(if $(shell command -v $(each)),$(each))))
+IMAGE ?= cortex-async:$(VERSION)
+package: package-charts package-wheel package-image
+
+package-charts: | $(BIN)/pip
+	$(call step,dist: the charts,$$(PYTHONPATH=glue $(HELM)) package charts/cortex-async charts/cortex-operator --destination dist > /dev/null)
+
+package-wheel: $(READY)
+	$(call step,dist: the wheel,$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .)
+
+package-image:
+	@test -n '$(ENGINE)' || { echo 'package-image needs docker, podman or buildah on PATH'; exit 1; }
+	$(ENGINE) build $(ENGINE_OPTIONS) --tag $(IMAGE) glue
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 lock: $(READY)

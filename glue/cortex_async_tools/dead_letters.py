@@ -79,7 +79,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         return actions[args.action](DeadLetters(api, client(api, "sqs"), client(api, "s3")))
     except botocore.exceptions.NoCredentialsError as error:
-        raise DeadLettersError("no AWS credentials found: set AWS_PROFILE") from error
+        raise DeadLettersError(
+            "no AWS credentials found: log in (`aws sso login`, `aws configure`), or set AWS_PROFILE, or "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ) from error
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise DeadLettersError(str(error)) from error
 

@@ -109,6 +109,14 @@ def test_region_and_bucket_are_options(call: Command, cortex: Path) -> None:
     assert "placeholder" not in said.err
 
 
+def test_a_wrong_bucket_is_blamed_on_the_option_not_on_the_file(call: Command, cortex: Path) -> None:
+    said = call("import", "cortex.yaml", "--bucket", "s3://results")
+    assert said.code == 1
+    assert "--bucket: expected the name of a bucket" in said.err
+    assert "cortex.yaml:" not in said.err
+    assert not (cortex / "second.yaml").exists()
+
+
 def test_each_kind_that_cannot_be_taken_is_named_with_what_there_is_for_it(call: Command, cortex: Path) -> None:
     notes = call("import", "cortex.yaml").err.splitlines()
     for (line, name, kind), advice in {

@@ -176,7 +176,6 @@ PLATFORM = [
     _key("networking.httpRoute.parentRefs", [], networking={"httpRoute": {"enabled": True}}),
     ("a reserved label", minimal(podLabels={"apiName": "x"}), "podLabels"),
     ("a toleration that tolerates nothing", minimal(tolerations=[{"effect": "NoSchedule"}]), "tolerations.0"),
-    _key("emulator.image", None, emulator={"enabled": True}),
     _key("aws.endpointUrl", "https://aws.internal", **_EMULATOR),
     _key("aws.credentialsSecret", "keys", **_EMULATOR),
     _key("queue.url", "https://sqs.internal/1/q", **_EMULATOR),

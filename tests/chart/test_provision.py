@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chart.helm_cli import Helm, Object, minimal
-from chart.objects import api_json, api_pod, container, environment, find, kinds, pods
+from chart.objects import api_json, api_pod, container, environment, find, kinds, pod_of, pods
 from cortex_async_tools.cli import COMMANDS
 
 EMULATOR: dict[str, Any] = {"pod": minimal()["pod"], "emulator": {"enabled": True, "image": "emulator:1"}}
@@ -156,3 +156,12 @@ def test_credentials_of_a_secret_reach_the_glue_and_not_the_user(helm: Helm) -> 
         assert ("A" in environment(each)) == is_glue
     (provision,) = find(objects, "Job")["spec"]["template"]["spec"]["containers"]
     assert provision["envFrom"] == [{"secretRef": {"name": "keys"}}]
+
+
+def test_the_emulator_runs_from_the_image_of_the_glue_unless_another_is_named(helm: Helm) -> None:
+    image = {"repository": "registry.internal/glue", "tag": "7", "pullPolicy": "Never"}
+    alone = {"pod": minimal()["pod"], "emulator": {"enabled": True}, "image": image}
+    emulator = container(pod_of(helm.template(alone), "Deployment", "api-hello-emulator"), "emulator")
+    assert (emulator["image"], emulator["imagePullPolicy"]) == ("registry.internal/glue:7", "Never")
+    named = container(pod_of(helm.template(alone | EMULATOR), "Deployment", "api-hello-emulator"), "emulator")
+    assert named["image"] == "emulator:1"

@@ -1,5 +1,6 @@
 """Each rule of the schema gives one finding, at the line of the field that breaks it."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,7 @@ def test_a_broken_rule_is_one_finding_at_its_line(lint: Callable[..., list[Diagn
     assert [(each.code, each.field) for each in errors] == [("schema", field_path(broken.field))], errors
     assert errors[0].line == (line_of(text, broken.place) or 1)
     assert len(errors[0].message) > 10
+    assert not re.search(r"a-z|0-9|A-Z|\(\^|\[\^", errors[0].message), "a regular expression"
 
 
 def test_the_rules_of_the_schema_were_found() -> None:

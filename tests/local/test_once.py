@@ -27,6 +27,19 @@ def test_warm_model_answers_from_the_model_that_its_sidecar_made(local: Start, e
     assert json.loads(run.out)["language"] == "german"
 
 
+@pytest.mark.parametrize("container", ["", "web="])
+def test_a_command_of_the_image_is_named_by_an_option(local: Start, example: Arguments, container: str) -> None:
+    arguments = example("hello-world")
+    file = Path(arguments[0])
+    file.write_text(file.read_text().replace("      command: [python, server.py]\n", ""))
+    assert "command" not in file.read_text()
+
+    run = local(*arguments, "--command", f"{container}python server.py", "--once", '{"name": "world"}').finish()
+
+    assert run.code == 0, run.err
+    assert json.loads(run.out)["greeting"] == "hello, world"
+
+
 def test_failed_request_prints_its_reason_and_exits_1(local: Start, api: Arguments) -> None:
     run = local(*api(), "--once", "refuse").finish()
 

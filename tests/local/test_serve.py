@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -38,6 +39,18 @@ def test_printed_lines_submit_a_request_and_read_its_result(local: Start, exampl
     wait_for(lambda: '"completed"' in paste(look, ID=id_), "the result")
 
     assert '"greeting": "hello, world"' in paste(look, ID=id_)
+    run.process.send_signal(signal.SIGINT)
+    run.finish()
+
+
+def test_the_printed_line_looks_into_the_dead_letter_queue_of_the_run(local: Start, example: Arguments) -> None:
+    run = local(*example("hello-world"))
+    run.read_until("Ctrl-C")
+    (look,) = re.findall(r"(AWS_\S+ .*cortex-async dead-letters list .*)$", run.log, re.MULTILINE)
+
+    found = paste(look, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+    assert found.split() == ["ID", "SUBMITTED", "RECEIVES", "RESULT"]
     run.process.send_signal(signal.SIGINT)
     run.finish()
 

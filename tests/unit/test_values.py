@@ -154,8 +154,16 @@ def test_accepts_a_file_that_the_defaults_complete(check: Check) -> None:
         (container("command: [x, 80]"), "pod.containers[0].command[1]", "expected text, got 80; put it in quotes"),
         (container("env: {A: true}"), "pod.containers[0].env.A", "expected text, got true; put it in quotes"),
         (container("env: {CORTEX_A: b}"), "pod.containers[0].env.CORTEX_A", "not allowed (Variables; CORTEX_ is"),
-        (container("env: {a b: c}"), 'pod.containers[0].env["a b"]', "expected a name that matches ^[A-Za-z_]*$"),
-        (container("labels: {a/b: c}"), 'pod.containers[0].labels["a/b"]', "text that does not match /"),
+        (
+            container("env: {a b: c}"),
+            'pod.containers[0].env["a b"]',
+            "unknown field; expected a name of another form",
+        ),
+        (
+            container("labels: {a/b: c}"),
+            'pod.containers[0].labels["a/b"]',
+            "expected anything but text of this form",
+        ),
         (
             "kind: AsyncApi\n" + container(),
             "kind",
@@ -196,7 +204,7 @@ def test_names_the_field_what_was_expected_and_what_came(check: Check, text: str
         ("readiness_probe: {http_get: {}}", ".http_get.port", "required, but missing"),
         ("cpu: [1]", "", "expected a number or text, got [1]"),
         ("cpu: 0.001", "", "expected at least 0.02, got 0.001"),
-        ("cpu: 1 core", "", 'expected text that matches ^[0-9]+m$, got "1 core"'),
+        ("cpu: 1 core", "", 'expected text of another form, got "1 core"'),
         ("volume: {kind: host, pth: /x}", ".pth", "unknown field; did you mean `path`?"),
         ("volume: {kind: memory, size: big}", ".size", 'expected a whole number, got "big"'),
     ],

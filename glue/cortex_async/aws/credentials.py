@@ -100,7 +100,9 @@ def _load(found: Any) -> tuple[Any, _FrozenKeys]:
         raise CredentialsError(f"cannot refresh the AWS credentials: {reason}") from error
     if keys is None:
         raise CredentialsError(
-            "no AWS credentials found: give the service account a role (serviceAccount.annotations), "
-            "or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            "no AWS credentials found: give the service account a role (EKS Pod Identity, or the annotation "
+            "eks.amazonaws.com/role-arn by serviceAccount.annotations or gateway.serviceAccount.annotations), "
+            "or name a Secret by aws.credentialsSecret; outside a cluster set "
+            "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
     return found, _FrozenKeys(keys, expires_at, getattr(found, "refresh_needed", _never))

@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     chart = Chart(args.chart)
     entries = _read(args.file)
     if findings := list(_problems(entries, chart, writing.aws_location(args))):
+        if wrong := _of_options(findings, entries):
+            raise ImportRefused("\n  ".join(["nothing is written, because of", *wrong]))
         raise ValuesError(args.file, findings)
     texts = {}
     for entry in entries:
@@ -170,6 +172,16 @@ def _problems(entries: Sequence[Entry], chart: Chart, aws: Mapping[str, str]) ->
             yield finding_at(entry.document, (field,), f"{replacement_hint((field,))}: {_CONTAINER}")
         else:
             yield from chart.check(entry.document, _additions(entry, aws))
+
+
+def _of_options(findings: Sequence[Finding], entries: Sequence[Entry]) -> list[str]:
+    """Return what is wrong with the options, not with the file: with values of `aws` that no entry has itself."""
+    if any("aws" in entry.values for entry in entries):
+        return []
+    options = {f"aws.{name}": f"--{name}" for name in writing.PLACEHOLDERS}
+    return list(
+        dict.fromkeys(f"{options[each.path]}: {each.message}" for each in findings if each.path in options)
+    )
 
 
 def _unknown_kind(kind: Any) -> str:

@@ -15,6 +15,7 @@ from cortex_async.errors import CortexError
 from cortex_async_tools.chart import helm
 from cortex_async_tools.chart.helm_yaml import load_manifest
 from cortex_async_tools.chart.values_file import ValuesError, check_values
+from cortex_async_tools.chart.values_file.patterns import in_words
 
 Object = dict[str, Any]
 """A Kubernetes object."""
@@ -123,6 +124,12 @@ def helm_message(stderr: str) -> str:
     message = re.sub(r"^.*error calling fail: ", "", message, flags=re.DOTALL)
     message = re.sub(
         r"values don't meet the specifications of the schema.*\n.*:(?=\n- at )", "wrong values:", message
+    )
+    message = re.sub(
+        r"does not match pattern '(.*)'$",
+        lambda match: f"expected {in_words(match[1]) or 'text of another form'}",
+        message,
+        flags=re.MULTILINE,
     )
     return re.sub(
         r"^- at '/([^']*)'", lambda match: f"- {match[1].replace('/', '.')}", message, flags=re.MULTILINE

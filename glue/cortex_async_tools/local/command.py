@@ -10,6 +10,7 @@ import asyncio
 import copy
 import os
 import re
+import shlex
 import signal
 import sys
 import tempfile
@@ -53,6 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="K=V",
         help="set a value, as helm --set does",
+    )
+    parser.add_argument(
+        "--command",
+        dest="commands",
+        action="append",
+        type=_command,
+        default=[],
+        metavar="[CONTAINER=]WORDS",
+        help="what the image of a container without a command runs; repeatable",
     )
     parser.add_argument(
         "--port", type=_port, help="port of the gateway; 0 = any free one (default: the chart's, 8888)"
@@ -99,6 +109,18 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _command(text: str) -> tuple[str, list[str]]:
+    """Return the container that is named, or "", and the words of its command line."""
+    named = re.match(r"([a-z][-a-z0-9]*)=", text)
+    try:
+        words = shlex.split(text[named.end() :] if named else text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected the words of a command line, got {text!r}: {error}") from error
+    if not words:
+        raise argparse.ArgumentTypeError("expected the words of a command line, such as 'python server.py'")
+    return named[1] if named else "", words
+
+
 def _url(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/]+/?", text):
         raise argparse.ArgumentTypeError(f"expected a URL such as http://localhost:4566, got {text!r}")
@@ -114,7 +136,7 @@ def _release(args: argparse.Namespace) -> Release:
         overlay["queue"] = {"url": None}  # the embedded server does not have the user's queue
     if findings := check_values(args.values, chart, overlay):
         raise ValuesError(args.values, findings)
-    return render_release(args.values, chart, overlay, args.settings)
+    return render_release(args.values, chart, overlay, args.settings, dict(args.commands))
 
 
 def _choose_ports(rendered: Mapping[str, Any], args: argparse.Namespace) -> tuple[dict[str, Any], int | None]:

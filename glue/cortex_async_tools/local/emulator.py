@@ -74,7 +74,7 @@ def create_bucket(endpoint_url: str, region: str, bucket: str, env: Mapping[str,
     except NoCredentialsError as error:
         raise EmulatorError(
             f"no AWS credentials found for {endpoint_url}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY (an emulator takes any)"
+            "AWS_SECRET_ACCESS_KEY (an emulator takes any), or log in (`aws sso login`, `aws configure`)"
         ) from error
     except BotoCoreError as error:
         raise EmulatorError(f"cannot make the bucket {bucket} at {endpoint_url}: {error}") from error

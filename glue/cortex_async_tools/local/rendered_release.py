@@ -33,25 +33,38 @@ class Release:
     containers: Sequence[Container]
 
 
-def render_release(file: Path, chart: Path, overlay: Mapping[str, Any], settings: Sequence[str]) -> Release:
-    """Render the chart with a values file; `overlay` overrides it, and the `--set` settings override both."""
+def render_release(
+    file: Path,
+    chart: Path,
+    overlay: Mapping[str, Any],
+    settings: Sequence[str],
+    commands: Mapping[str, Sequence[str]] | None = None,
+) -> Release:
+    """Render the chart with a values file; `overlay` overrides it, and the `--set` settings override both.
+
+    `commands` has the command line of containers that have none themselves, by name; under "" that of any other.
+    """
     arguments: list[str | Path] = ["--values", file, "--values", "-"]
     for setting in settings:
         arguments += ["--set", setting]
-    return read_release(rendering.render(file, chart, release_name(file), arguments, json.dumps(overlay)))
+    return read_release(
+        rendering.render(file, chart, release_name(file), arguments, json.dumps(overlay)), commands or {}
+    )
 
 
-def read_release(objects: Sequence[Object]) -> Release:
+def read_release(objects: Sequence[Object], commands: Mapping[str, Sequence[str]]) -> Release:
     """Read what local mode uses from rendered objects."""
     api = json.loads(find_data(objects, "ConfigMap", "api.json"))
     pod = _pod_with(objects, "dispatcher")
     containers = [each for each in pod["containers"] if each["name"] not in _GLUE_CONTAINERS]
+    if unknown := commands.keys() - {""} - {each["name"] for each in containers}:
+        raise RenderError(f"--command: no container is called {min(unknown)}")
     dispatcher = next(each for each in pod["containers"] if each["name"] == "dispatcher")
     return Release(
         api=api,
         cli_yaml=find_data(objects, "Secret", "cli.yaml"),
         glue_env={name: value for name, value in environment(dispatcher).items() if name.startswith("CORTEX_")},
-        containers=[_container(each) for each in containers],
+        containers=[_container(each, commands) for each in containers],
     )
 
 
@@ -73,15 +86,16 @@ def expand(text: str, env: Mapping[str, str]) -> str:
     return re.sub(r"\$(\$|\(([^)]*)\))", replace, text)
 
 
-def _container(container: Mapping[str, Any]) -> Container:
+def _container(container: Mapping[str, Any], commands: Mapping[str, Sequence[str]]) -> Container:
     name = str(container["name"])
-    if not container.get("command"):
+    command = container.get("command") or commands.get(name) or commands.get("")
+    if not command:
         raise RenderError(
             f"container {name} has no `command`: local mode pulls no image, so it cannot know the image's own; "
-            f"give the container a command, such as [python, server.py]"
+            f"name it by --command '{name}=python server.py', or give the container a command"
         )
     env = environment(container)
-    words = [*container["command"], *(container.get("args") or ())]
+    words = [*command, *(container.get("args") or ())]
     return Container(name, [expand(str(word), env) for word in words], env)
 
 

@@ -14,7 +14,7 @@ import aiohttp
 from cortex_async import smoke
 from cortex_async.errors import CortexError
 from cortex_async_tools.local import waiting
-from cortex_async_tools.local.emulator import EMULATOR, create_bucket
+from cortex_async_tools.local.emulator import CREDENTIALS, EMULATOR, create_bucket
 from cortex_async_tools.local.once import Outcome, Payload, outcome_of
 from cortex_async_tools.local.output import Output
 from cortex_async_tools.local.process import Command, Processes
@@ -172,6 +172,10 @@ class Session:
         self._output.plain(f"\nready: {url}\n")
         self._output.plain(f"  submit a request:    ID=$({submit} | cut -d '\"' -f 4); echo $ID")
         self._output.plain(f"  look at its result:  curl -s {shlex.quote(url)}/$ID")
+        keys = [f"{name}={CREDENTIALS[name]}" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+        config = ["--config", str(self._plan.scratch / "api.json")]
+        letters = [*(keys if self._plan.emulator else []), "cortex-async", "dead-letters", "list", *config]
+        self._output.plain(f"  look for what died:  {shlex.join(letters)}")
         self._output.plain("\nCtrl-C stops everything\n")
 
     async def _drain(self, http: aiohttp.ClientSession, grace: float) -> None:

@@ -56,9 +56,6 @@
 - networking.httpRoute.parentRefs: at least one Gateway is needed
 {{- end }}
 {{- if $values.emulator.enabled }}
-{{- if not $values.emulator.image }}
-- emulator.image: required while emulator.enabled; the chart README shows how to build one
-{{- end }}
 {{- range $field, $set := dict
   "aws.endpointUrl" $values.aws.endpointUrl
   "aws.credentialsSecret" $values.aws.credentialsSecret

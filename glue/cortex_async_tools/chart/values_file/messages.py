@@ -8,6 +8,8 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
+from cortex_async_tools.chart.values_file.patterns import in_words
+
 _NOUNS = {
     "object": "fields",
     "array": "a list",
@@ -16,9 +18,6 @@ _NOUNS = {
     "number": "a number",
     "boolean": "true or false",
     "null": "null",
-}
-_PATTERNS = {
-    "^[a-z]([-a-z0-9]*[a-z0-9])?$": "lower-case letters, digits and `-`, a letter first and no `-` last",
 }
 _SHOWN = 60  # characters of a value that a message shows
 
@@ -59,9 +58,8 @@ def schema_message(error: ValidationError) -> str:
         return f"{text}; put it in quotes" if fits else f"{text} ({meaning})"
     if error.validator == "not" and meaning:
         return f"{text} ({meaning})"
-    if error.validator == "pattern" and meaning and rule not in _PATTERNS:
-        came = show(error.instance)
-        return f"{text} ({meaning})" if len(rule) < _SHOWN else f"expected: {meaning}; got {came}"
+    if error.validator == "pattern" and meaning and not in_words(rule):
+        return f"expected: {meaning}; got {show(error.instance)}"
     return text
 
 
@@ -81,7 +79,7 @@ def _forbidden(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return f"anything but {listed([show(value) for value in schema['enum']], quote='')}"
     if "pattern" in schema:
-        return f"text that does not match {schema['pattern']}"
+        return f"anything but {in_words(schema['pattern']) or 'text of this form'}"
     return f"nothing that fits {show(schema)}"
 
 
@@ -101,7 +99,7 @@ _RULES: dict[str, Callable[[Any], str]] = {
     "minProperties": lambda count: f"at least {_count(count, 'field')}",
     "maxProperties": lambda count: f"at most {_count(count, 'field')}",
     "uniqueItems": lambda _: "entries that differ from each other",
-    "pattern": lambda pattern: _PATTERNS.get(pattern) or f"text that matches {pattern}",
+    "pattern": lambda pattern: in_words(pattern) or "text of another form",
     "not": _forbidden,
 }
 

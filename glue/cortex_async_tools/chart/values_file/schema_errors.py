@@ -13,6 +13,7 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 
 from cortex_async_tools.chart.values_file.document import FieldPath
+from cortex_async_tools.chart.values_file.kubernetes_words import form_hint, habit_hint
 from cortex_async_tools.chart.values_file.messages import (
     description,
     expected,
@@ -21,6 +22,7 @@ from cortex_async_tools.chart.values_file.messages import (
     schema_message,
     show,
 )
+from cortex_async_tools.chart.values_file.patterns import in_words
 from cortex_async_tools.chart.values_file.removed_keys import replacement_hint
 
 
@@ -99,7 +101,9 @@ def _explain(error: ValidationError) -> Iterator[_Found]:
     elif "propertyNames" in error.absolute_schema_path:
         yield Problem((*path, str(error.instance)), schema_message(error)), None
     else:
-        yield Problem(path, schema_message(error)), None
+        hint = form_hint(path, error.instance) if error.validator == "type" else None
+        message = schema_message(error)
+        yield Problem(path, f"{message}; {hint}" if hint else message), None
 
 
 def _explain_unknown(error: ValidationError, path: FieldPath) -> Iterator[_Found]:
@@ -112,14 +116,15 @@ def _explain_unknown(error: ValidationError, path: FieldPath) -> Iterator[_Found
         if name in known or any(re.search(pattern, name) for pattern in patterns):
             continue
         nearest = nearest_name(name, [each for each in known if each not in fields]) or nearest_name(name, known)
-        if old := replacement_hint((*path, name)):
-            hint, nearest = old, None
+        if instead := replacement_hint((*path, name)) or habit_hint((*path, name)):
+            hint, nearest = instead, None
         elif nearest is not None:
             hint = f"did you mean `{nearest}`?"
         elif known:
             hint = f"expected one of {', '.join(sorted(known))}"
         else:
-            hint = f"expected a name that matches {' or '.join(allowed)}" if allowed else "none is expected here"
+            forms = " or ".join(in_words(pattern) or "a name of another form" for pattern in allowed)
+            hint = f"expected {forms}" if forms else "none is expected here"
         yield Problem((*path, name), f"{_UNKNOWN}; {hint}"), nearest
 
 
