@@ -83,7 +83,6 @@ class Api:
     def _usual(self) -> dict[str, Any]:
         own = {
             "pod": {"port": 8080, "max_concurrency": 4, "containers": [self.container()]},
-            "autoscaling": {"engine": "none"},  # where KEDA is, it would scale what the suites set
             "aws": {
                 "region": "us-east-1",
                 "bucket": "results",

@@ -20,6 +20,7 @@ MORE: list[dict[str, Any]] = [
     minimal(provision={"serviceAccount": {"name": "api-hello"}}, name="hello"),
     minimal(networking={"httpRoute": {"enabled": True, "parentRefs": [{"name": "a"}]}})
     | {"emulator": {"enabled": True, "image": "emulator:1"}},
+    minimal(autoscaling={"engine": "keda", "trigger": "sqs", "target_in_flight": 1.5}),
 ]
 """Values that break rules which chart.refusals does not break, or break them in another place."""
 
@@ -47,7 +48,7 @@ def test_every_rule_that_a_template_states_is_broken_and_found_once(lint: Lint) 
     assert [rule for rule in unseen if "release" not in rule] == []
 
 
-@pytest.mark.parametrize("values", MORE, ids=["cpu", "spread", "account", "emulator"])
+@pytest.mark.parametrize("values", MORE, ids=["cpu", "spread", "account", "emulator", "target"])
 def test_a_broken_rule_is_one_finding_at_its_line(lint: Lint, values: dict[str, Any]) -> None:
     text = yaml.safe_dump(values, sort_keys=False)
     (found,) = [each for each in lint(text) if each.severity == "error"]
