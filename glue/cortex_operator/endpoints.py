@@ -25,6 +25,8 @@ async def find(config: OperatorConfig, kubernetes: Kubernetes, name: str | None 
         return {key: config.endpoint_url.rstrip("/") + path for key, path in paths.items()}
     async for each in kubernetes.list("v1/services", config.namespaces, labels=GATEWAYS + more):
         namespace, service = each["metadata"]["namespace"], each["metadata"]["name"]
+        if service.endswith("-admin"):  # of the same gateway, for metrics
+            continue
         port = each["spec"]["ports"][0]["port"]
         key = (namespace, each["metadata"]["labels"]["apiName"])
         bases[key] = f"http://{service}.{namespace}.svc.cluster.local{'' if port == 80 else f':{port}'}"

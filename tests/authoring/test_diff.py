@@ -63,7 +63,7 @@ def test_repository_is_the_files_also_in_a_git_hook(
     ("before", "after", "sentence"),
     [
         ("cpu: 200m", "cpu: 300m", "The API's pods restart."),
-        ("max_concurrency: 1", "max_concurrency: 2", "The API's pods restart."),
+        ("max_concurrency: 1", "max_concurrency: 2", "The API's pods and the gateway's pods restart."),
         ("name: hello", "name: hello\nlogLevel: debug", "The API's pods and the gateway's pods restart."),
         ("name: hello", "name: hello\ngateway: {podLabels: {a: b}}", "The gateway's pods restart."),
         ("name: hello", "name: hello\nautoscaling: {init_replicas: 3}", "No running pod restarts."),

@@ -52,12 +52,16 @@ BREAKS: dict[str, Break] = {
     "a container's name": lambda all: _user(all).update(name="a" * 64),
     "a volume that is not there": lambda all: _user(all)["volumeMounts"].append({"name": "x", "mountPath": "/x"}),
     "two mounts at one path": lambda all: _user(all)["volumeMounts"].append({"name": "mnt", "mountPath": "/mnt"}),
-    "a selector of nothing": lambda all: find(all, "Service")["spec"]["selector"].update(apiName="x"),
-    "a selector of too much": lambda all: find(all, "Service")["spec"]["selector"].pop(
+    "a selector of nothing": lambda all: find(all, "Service", "api-all-options-gateway")["spec"][
+        "selector"
+    ].update(apiName="x"),
+    "a selector of too much": lambda all: find(all, "Service", "api-all-options-gateway")["spec"]["selector"].pop(
         "app.kubernetes.io/component"
     ),
-    "a label's value": lambda all: find(all, "Service")["metadata"]["labels"].update(team="a b"),
-    "an object twice": lambda all: all.append(find(all, "Service")),
+    "a label's value": lambda all: find(all, "Service", "api-all-options-gateway")["metadata"]["labels"].update(
+        team="a b"
+    ),
+    "an object twice": lambda all: all.append(find(all, "Service", "api-all-options-gateway")),
     "a privileged container": lambda all: _user(all)["securityContext"].update(privileged=True),
     "a liveness probe's threshold": lambda all: _user(all).update(
         livenessProbe={"tcpSocket": {"port": 1}, "successThreshold": 2}

@@ -99,7 +99,8 @@ async def test_exhausted_attempts_are_failed_and_dead_lettered(
     make_stack: MakeStack, http: aiohttp.ClientSession
 ) -> None:
     """A poison request: every pod that takes it is killed."""
-    api = Client(make_stack({"queue": {"visibilityTimeoutSeconds": 3, "maxAttempts": 2}}), http)
+    changes = {"pod": {"maxConcurrency": 1}, "queue": {"visibilityTimeoutSeconds": 3, "maxAttempts": 2}}
+    api = Client(make_stack(changes), http)
     api.stack.provision()
     api.stack.web_server()
     api.stack.gateway()

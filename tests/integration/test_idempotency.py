@@ -16,6 +16,7 @@ MakeStack = Callable[..., Stack]
 
 async def submitted(api: Client, key: str, payload: bytes = b"{}", query: str = "") -> tuple[int, dict[str, Any]]:
     headers = {"Idempotency-Key": key}
+    headers["Connection"] = "close"  # a test ends a gateway
     async with api.http.post(f"{api.stack.url}{query}", data=payload, headers=headers) as response:
         document = await response.json()
         if response.status == 200:

@@ -96,6 +96,9 @@ def test_description_is_valid_openapi() -> None:
 def test_errors_that_the_description_names_are_those_that_the_gateway_has() -> None:
     text = (SCHEMAS / "openapi.yaml").read_text()
     named = set(re.findall(r"\(`([a-z0-9_]+)`\)", text))
-    code = "".join(file.read_text() for file in GATEWAY.glob("*.py")) + CONNECTION.read_text()
+    code = (
+        "".join(file.read_text() for file in GATEWAY.glob("*.py") if file.name != "admin.py")
+        + CONNECTION.read_text()
+    )
     raised = set(re.findall(r"(?:Rejected|error_document)\(\s*(?:\d+|status), \"([a-z0-9_]+)\"", code))
     assert named == raised | {"not_found", "method_not_allowed"}  # these two by aiohttp's reason

@@ -34,7 +34,8 @@
   (list "networking.k8s.io" (list "networkpolicies" "ingresses"))
   (list "networking.istio.io" (list "virtualservices"))
   (list "gateway.networking.k8s.io" (list "httproutes"))
-  (list "keda.sh" (list "scaledobjects" "triggerauthentications")) -}}
+  (list "keda.sh" (list "scaledobjects" "triggerauthentications"))
+  (list "monitoring.coreos.com" (list "podmonitors" "prometheusrules")) -}}
 {{- range $kinds }}
 - apiGroups: [{{ index . 0 | quote }}]
   resources: {{ index . 1 | toJson }}

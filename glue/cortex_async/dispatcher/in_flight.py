@@ -40,7 +40,6 @@ class Request:
     is_suspect: bool = False
     is_settled: bool = False
     is_repeated: bool = False
-    is_stored: bool = False
     began_at: float | None = None
     posted_at: float | None = None
     left_at: float | None = None
@@ -68,7 +67,6 @@ class InFlight:
         self._requests: dict[str, Request] = {}
         self._pace = pace
         self._slots: Slots[Request] = Slots(max_concurrency)
-        self._stored = 0  # of those in flight: only their messages are still to be deleted
         self._began_sum = 0.0  # of all in the container
         self._worked_seconds = 0.0  # of all that have left the container
         self.changed = asyncio.Event()
@@ -99,7 +97,7 @@ class InFlight:
     def is_full(self) -> bool:
         """Whether nothing more should be received: too many answers wait to be stored, or suspects for a slot."""
         slots = self._slots
-        storing = len(self._requests) - slots.taken - slots.waiting - slots.suspects_waiting - self._stored
+        storing = len(self._requests) - slots.taken - slots.waiting - slots.suspects_waiting
         return (
             storing >= max(limits.STORING_AT_MOST, self._max_concurrency)
             or slots.suspects_waiting >= limits.SUSPECTS_AT_MOST
@@ -172,13 +170,16 @@ class InFlight:
     def remove(self, request: Request) -> None:
         """Forget a request: it has ended, or was given back."""
         self.free_slot(request)
-        self._stored -= request.is_stored
-        request.is_stored = False
-        self._requests.pop(request.id, None)
+        if self._requests.get(request.id) is request:  # it may have been received anew since it was released
+            del self._requests[request.id]
         self.changed.set()
 
     async def release(self, request: Request, delay_seconds: int, within_seconds: float) -> None:
-        """Give a request back to the queue, to be received again after the delay."""
+        """Give a request back to the queue, to be received again after the delay.
+
+        It is forgotten first: without a delay this process may be the one that receives it again.
+        """
+        self.remove(request)
 
         async def release(handle: str) -> None:
             async with asyncio.timeout(within_seconds):
@@ -187,17 +188,13 @@ class InFlight:
         await self._each_receipt(request, "release", release)
 
     async def delete(self, request: Request) -> None:
-        """Delete the message of a request that has ended: its result is stored."""
-        request.is_stored = True
-        self._stored += 1
-        self.changed.set()
-        gone: set[str] = set()
-        while left := [handle for handle in request.receipts.values() if handle not in gone]:  # more may come
-            gone.update(left)
-            if len(left) == 1:  # nearly always, and cheaper
-                await _logged(request, "delete", self._queue.delete(left[0]))
-            else:
-                await asyncio.gather(*[_logged(request, "delete", self._queue.delete(each)) for each in left])
+        """Delete the message of a request that has ended: its result is stored.
+
+        It is forgotten first. A deletion may wait for others, and meanwhile a dead letter may be sent again under
+        the same id: that is no duplicate. Whatever else is received again finds its result.
+        """
+        self.remove(request)
+        await self._each_receipt(request, "delete", self._queue.delete)
 
     async def heartbeat(self) -> None:
         """Extend each message's visibility when a third of the timeout has passed; runs until cancelled.
