@@ -60,8 +60,8 @@ async def _repeated(client: Client) -> None:
     """Claims a key, finds it claimed, begins, and finds at the second attempt that it has begun."""
     for payload in (b"once", b"x" * 2000):
         headers = {"Idempotency-Key": f"{len(payload)}"}
-        await client.ended(await client.submit(payload, headers, "?broken"))
-        await client.submit(payload, headers, "?broken")
+        await client.ended(await client.submit(payload, headers, "?die"))
+        await client.submit(payload, headers, "?die")
 
 
 def _through(stack: Stack, recorder: Recorder) -> dict[str, Any]:

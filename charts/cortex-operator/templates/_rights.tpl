@@ -35,6 +35,7 @@
   (list "networking.istio.io" (list "virtualservices"))
   (list "gateway.networking.k8s.io" (list "httproutes"))
   (list "keda.sh" (list "scaledobjects" "triggerauthentications"))
+  (list "rbac.authorization.k8s.io" (list "roles" "rolebindings"))
   (list "monitoring.coreos.com" (list "podmonitors" "prometheusrules")) -}}
 {{- range $kinds }}
 - apiGroups: [{{ index . 0 | quote }}]
