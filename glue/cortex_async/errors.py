@@ -2,7 +2,7 @@
 
 `CortexError` is what a command may end with: its text is printed as it is, so it says what was expected,
 what came, and what to do. All else that escapes a command is a defect, and shows a traceback; but for what the
-system refuses a command that is no service (a file, the output), which cli.py tells in a line.
+system refuses a command that is no service (a file, the output), which the command line tells in a line.
 
 AWS has two ways of not doing what it was asked, and callers treat them differently: it did not manage to
 (`AwsUnavailable`: try later, nothing is wrong with the request), or it refused (`AwsRefused`: trying again

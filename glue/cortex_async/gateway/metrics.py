@@ -71,7 +71,3 @@ class GatewayMetrics:
         """Count a request that was put on the queue."""
         self._submitted += 1
         self._sampler.window.submitted()
-
-
-def _in_flight(found: Measure) -> float:
-    return found.queued + found.active

@@ -210,9 +210,8 @@ class Connection(web.RequestHandler):
     def _give_up(self) -> None:
         if self.transport is None or not self._waits_for_head():
             return
-        if (
-            self._head_begun
-        ):  # who has sent nothing expects no answer, and might take one for that of its next request
+        # A client that has sent nothing waits for no answer: it could take one for the answer to its next request.
+        if self._head_begun:
             self.transport.write(_head_late(self._stall_seconds))
         self.force_close()
 
