@@ -12,6 +12,7 @@ from cortex_async.errors import ConfigError
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 _TRACE_ID_LENGTH = 32
+_encode = json.JSONEncoder(default=str).encode
 _trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
 
@@ -41,7 +42,7 @@ class JsonLines(logging.Formatter):
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 def configure(component: str, api: str) -> None:

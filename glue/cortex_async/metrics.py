@@ -3,6 +3,7 @@
 Measured on top of what a dispatcher imports anyway: prometheus_client takes 0.7 MB and 12 ms of its start.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from typing import Final
 
 import prometheus_client
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UnknownMetricFamily
 from prometheus_client.registry import Collector
 
@@ -97,18 +98,16 @@ class AwsCalls:
     """Counts the tries of calls to AWS."""
 
     def __init__(self, registry: CollectorRegistry, api_name: str) -> None:
-        self._counter = Counter(
+        self._tries: Counter[tuple[str, str]] = Counter()
+        calls = Reading(
+            "counter",
             "cortex_async_aws_calls",
             "Tries of calls to S3 and SQS; result is ok, refused (a permission, a name) or unavailable.",
-            (*API_LABELS, "operation", "result"),
-            registry=registry,
+            lambda: {labels: count for labels, count in self._tries.items()},
+            ("operation", "result"),
         )
-        self._api = api_values(api_name)
-        self._children: dict[tuple[str, str], Counter] = {}
+        Readings(registry, api_name, [calls])
 
     def observe(self, operation: str, result: str) -> None:
         """Count one try."""
-        child = self._children.get((operation, result))
-        if child is None:
-            child = self._children[operation, result] = self._counter.labels(*self._api, operation, result)
-        child.inc()
+        self._tries[operation, result] += 1

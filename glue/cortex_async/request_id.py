@@ -22,7 +22,6 @@ import hashlib
 import os
 import re
 import time
-import uuid
 
 from cortex_async import limits
 
@@ -42,7 +41,8 @@ class RequestIds:
         high = milliseconds << 16 | 0x8000 | random >> 38
         low = (0b10 << 38 | random & (1 << 38) - 1) << 24
         value = high << 64 | low
-        return str(uuid.UUID(int=value | self._checksum(value)))
+        digits = f"{value | self._checksum(value):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def issued_at(self, text: str) -> float | None:
         """Return when `text` was issued, in seconds since the epoch; None when it is no id of this API.
@@ -51,7 +51,7 @@ class RequestIds:
         """
         if not _CANONICAL.fullmatch(text):
             return None
-        value = uuid.UUID(text).int
+        value = int(text.replace("-", ""), 16)
         if value & 0xFFFFFF != self._checksum(value & ~0xFFFFFF):
             return None
         return (value >> 80) / 1000

@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import functools
 import json
 import logging
 import os
@@ -193,9 +194,7 @@ class Service:
             headers=headers,
             data=call.body if len(call.body) <= limits.WRITTEN_AT_ONCE_BYTES else BodyInPieces(call.body),
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=limits.AWS_CONNECT_SECONDS, sock_read=call.read_seconds
-            ),
+            timeout=_timeout(call.read_seconds),
             proxy=self._proxy.url if self._proxy else None,
             proxy_headers=self._proxy.headers if self._proxy else None,
         )
@@ -228,6 +227,11 @@ class Service:
         log.warning("this machine's clock differs from that of AWS", extra={"seconds": round(offset)})
         self._session.clock_offset = offset
         return True
+
+
+@functools.cache  # of the few values that calls have
+def _timeout(read_seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=limits.AWS_CONNECT_SECONDS, sock_read=read_seconds)
 
 
 def _result_of(problem: AwsRefused | AwsUnavailable) -> str:

@@ -24,6 +24,7 @@ from cortex_async.errors import (
 )
 
 META = "x-amz-meta-"
+_PLAIN = re.compile("[A-Za-z0-9/_.~-]*")  # what `quote` would not change
 _BEYOND_END = frozenset({"InvalidRange"})
 _LOST = frozenset({"NoSuchUpload", "InvalidPart", "ConditionalRequestConflict"})
 
@@ -108,7 +109,7 @@ class S3:
         )
 
     def _path(self, key: str) -> str:
-        return self._root + quote(key, safe="/-_.~")
+        return self._root + (key if _PLAIN.fullmatch(key) else quote(key, safe="/-_.~"))
 
 
 class Upload:

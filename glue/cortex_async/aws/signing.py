@@ -26,6 +26,7 @@ class Signer:
         self._service = service
         self._region = region
         self._cached: tuple[tuple[str, str], bytes] | None = None
+        self._second = (0, "")  # of the call before, and as it is written
 
     def sign(
         self,
@@ -42,7 +43,7 @@ class Signer:
         `path` and `query` are as they go over the wire: percent-encoded, the query sorted. `headers` have
         lower-case names, `host` among them; all of them are signed. `timestamp` is in seconds since the epoch.
         """
-        moment = datetime.fromtimestamp(timestamp, UTC).strftime("%Y%m%dT%H%M%SZ")
+        moment = self._moment(int(timestamp))
         body_hash = hashlib.sha256(body).hexdigest()
         signed = {**headers, "x-amz-date": moment, "x-amz-content-sha256": body_hash}
         if keys.token:
@@ -60,6 +61,11 @@ class Signer:
             f"SignedHeaders={signed_names}, Signature={signature}"
         )
         return signed
+
+    def _moment(self, second: int) -> str:
+        if self._second[0] != second:
+            self._second = (second, datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ"))
+        return self._second[1]
 
     def _signing_key(self, secret: str, day: str) -> bytes:
         if self._cached is None or self._cached[0] != (secret, day):

@@ -17,7 +17,7 @@ class Container:
     """Posts to `http://127.0.0.1:<port>/`."""
 
     def __init__(self, port: int) -> None:
-        self._base = f"http://127.0.0.1:{port}/"
+        self._base = URL(f"http://127.0.0.1:{port}/")
         self._http = aiohttp.ClientSession(
             connector=Connector(
                 limits.CONTAINER_KEEPALIVE_SECONDS, socket_factory=lambda info: ReadingSocket(*info[:3])
@@ -40,7 +40,7 @@ class Container:
         Raises aiohttp.ClientConnectorError or ConnectionTimeoutError when no connection was made, so that nothing
         was sent, InvalidResponse, be it from the body, and other aiohttp.ClientError when the connection broke.
         """
-        url = URL(f"{self._base}?{message.query}" if message.query else self._base, encoded=True)
+        url = URL(f"{self._base}?{message.query}", encoded=True) if message.query else self._base
         headers = [*message.headers, (REQUEST_ID, message.id), ("Content-Length", str(message.size))]
         status = None
         try:

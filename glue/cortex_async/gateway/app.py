@@ -6,7 +6,7 @@ from cortex_async import logs
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsUnavailable
 from cortex_async.gateway.description import served_description
-from cortex_async.gateway.errors import Handler, Rejected, as_json
+from cortex_async.gateway.errors import Handler, Rejected, answered
 from cortex_async.gateway.metrics import GatewayMetrics
 from cortex_async.gateway.result import Results, accepted, accepted_headers
 from cortex_async.gateway.scaling import Sampler
@@ -54,7 +54,7 @@ class Gateway:
 
     def application(self) -> web.Application:
         """Return the application to serve."""
-        app = web.Application(middlewares=[self._counted, as_json])
+        app = web.Application(middlewares=[self._counted])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/openapi.json", self._description)
@@ -64,10 +64,10 @@ class Gateway:
 
     @web.middleware
     async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Count the answer; the kubelet's calls are none of a client."""
+        """Answer, and count it; the kubelet's calls are none of a client."""
         logs.within_trace(request.headers.get("traceparent"))
         try:
-            response = await handler(request)
+            response = await answered(request, handler)
         except web.HTTPException as error:
             self._metrics.answered(request.method, error.status)
             raise

@@ -18,7 +18,7 @@ from cortex_async.http.headers import REQUEST_ID
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import ResultMetadata, Status, Store
-from cortex_async.storage.request_memory import going_out
+from cortex_async.storage.request_memory import AnswerMemory
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Results:
             raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
         request[ID] = request_id
         about = {"id": request_id, "status": Status.IN_QUEUE.value, "created_at": _rfc3339(issued_at)}
-        with going_out(self._budget) as memory:
+        with AnswerMemory(self._budget) as memory:
             await memory.wait_for(limits.POLL_BYTES)
             found = await self._store.open_result(request_id)
             if found is not None and not memory.grow(_held_while_sent(found[1])):

@@ -18,7 +18,7 @@ from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Store
-from cortex_async.storage.request_memory import RequestMemory, coming_in
+from cortex_async.storage.request_memory import RequestMemory
 
 
 class Submission:
@@ -40,7 +40,7 @@ class Submission:
         """Put the request on the queue and return its id; raises Rejected, NoMemory or AwsError."""
         self.check_length(request)
         headers = self._headers(request)
-        with coming_in(self._budget) as memory:
+        with RequestMemory(self._budget) as memory:
             return await self._accept(request, queue, headers, memory)
 
     async def _accept(self, request: web.Request, queue: Queue, headers: Headers, memory: RequestMemory) -> str:
@@ -120,8 +120,11 @@ class Submission:
         while True:
             slowest = began + size / limits.SLOWEST_BYTES_A_SECOND
             try:
-                async with asyncio.timeout_at(min(slowest, loop.time()) + self._stall_seconds):
+                if request.content.is_eof():  # it has all come
                     piece = await request.content.read(limits.PIECE_BYTES)
+                else:
+                    async with asyncio.timeout_at(min(slowest, loop.time()) + self._stall_seconds):
+                        piece = await request.content.read(limits.PIECE_BYTES)
             except TimeoutError as error:
                 message = (
                     f"no byte of the body came for {self._stall_seconds:g} s, or all of it came slower than "

@@ -19,6 +19,8 @@ VERSION = 1
 # Code points that SQS refuses in a message body (API reference, SendMessage), and JSON does not escape.
 _REFUSED_BY_SQS = re.compile("[\ufffe\uffff\ud800-\udfff]")
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 # What would end a line, or a request line's target (RFC 9110, sections 5.1 and 5.5; RFC 9112, section 3).
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -69,7 +71,7 @@ class Message:
             document["check"] = True
         if self.payload_id is not None:
             document["payloadId"] = self.payload_id
-        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        text = _encode(document)
         if _REFUSED_BY_SQS.search(text):
             text = json.dumps(document, separators=(",", ":"))
         return text
