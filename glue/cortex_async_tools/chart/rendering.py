@@ -21,6 +21,10 @@ Object = dict[str, Any]
 """A Kubernetes object."""
 
 
+ASSUMED: Sequence[str | Path] = ("--values", Path(__file__).with_name("assumed.yaml"))
+"""Arguments of helm with the values below every file: those that a release gets from elsewhere."""
+
+
 class RenderError(CortexError):
     """Helm refused the values, or an expected object was not rendered."""
 
@@ -74,7 +78,7 @@ def render(
 ) -> list[Object]:
     """Render the chart and return its objects; `source` names the values in a RenderError."""
     try:
-        return load_manifest(run_helm(helm.locate(), ["template", release, chart, *arguments], stdin))
+        return load_manifest(run_helm(helm.locate(), ["template", release, chart, *ASSUMED, *arguments], stdin))
     except HelmRefused as error:
         raise RenderError(f"helm refuses {source}: {error}") from error
 

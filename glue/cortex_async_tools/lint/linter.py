@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cortex_async_tools.chart.helm_yaml import load_manifest
-from cortex_async_tools.chart.rendering import HelmRefused, release_name, run_helm
+from cortex_async_tools.chart.rendering import ASSUMED, HelmRefused, release_name, run_helm
 from cortex_async_tools.chart.values_file import Chart, Finding, finding_at, merge, unreadable_findings
 from cortex_async_tools.chart.values_file.document import (
     Document,
@@ -108,7 +108,7 @@ class Linter:
         """Add what helm and Kubernetes refuse; return whether the values are complete enough for the warnings."""
         try:
             for versions in self._renderings:
-                arguments = ["--values", "-", "--kube-version", versions[-1]]
+                arguments = [*ASSUMED, "--values", "-", "--kube-version", versions[-1]]
                 release = release_name(file.path)
                 manifest = run_helm(self._helm, ["template", release, self._chart.folder, *arguments], file.text)
                 objects = load_manifest(manifest)
@@ -122,7 +122,9 @@ class Linter:
             return "must not be null" not in str(error)
         return True
 
-    def _lint_by_helm(self, file: _File, objects: Sequence[Mapping[str, Any]], arguments: list[str]) -> None:
+    def _lint_by_helm(
+        self, file: _File, objects: Sequence[Mapping[str, Any]], arguments: list[str | Path]
+    ) -> None:
         kinds = frozenset((str(each["apiVersion"]), str(each["kind"])) for each in objects)
         with self._lock:
             if kinds in self._linted:

@@ -18,6 +18,9 @@
 - aws.{{ $key }}: required, unless emulator.enabled
 {{- end }}
 {{- end }}
+{{- if not (or .Values.emulator.enabled .Values.image.repository) }}
+- image.repository: required, since no image of the glue is published: build it (make package-image IMAGE=<your registry>/cortex-async:{{ .Chart.AppVersion }}), push it, and set image.repository to <your registry>/cortex-async
+{{- end }}
 {{- if and .Values.queue.url .Values.queue.deleteOnUninstall }}
 - queue.deleteOnUninstall: the queue of queue.url was made by something else, which has to delete it
 {{- end }}
