@@ -148,6 +148,9 @@ _VOLUMES = {"extraVolumes": [{"name": "data", "emptyDir": {}}]}
 PLATFORM = [
     ("no region", {"pod": minimal()["pod"], "aws": {"bucket": "results"}}, "aws.region"),
     ("no bucket", {"pod": minimal()["pod"], "aws": {"region": "eu-west-1"}}, "aws.bucket"),
+    _key("autoscaling.engine", "auto", gitops={"enabled": True}),
+    _key("autoscaling.init_replicas", 2, gitops={"enabled": True}, autoscaling={"engine": "keda"}),
+    _key("queue.deleteOnUninstall", True, gitops={"enabled": True}, autoscaling={"engine": "keda"}),
     _key("aws.bucket", "Upper"),
     _key("image.repository", ""),
     _key("image.repository", None),
