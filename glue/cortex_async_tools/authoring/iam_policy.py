@@ -24,7 +24,7 @@ from botocore.session import Session
 from cortex_async.config import ApiConfig
 from cortex_async.errors import CortexError
 from cortex_async_tools.authoring import trust, writing
-from cortex_async_tools.chart.rendering import Object, api_config, find_object, render_file
+from cortex_async_tools.chart.rendering import Object, add_overlays_argument, api_config, find_object, render_file
 from cortex_async_tools.chart.values_file import find_chart
 
 PARTS = ("gateway", "dispatcher", "provision", "dead-letters")
@@ -41,6 +41,7 @@ class PolicyError(CortexError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("values", type=Path, metavar="VALUES", help="values file of the API")
+    add_overlays_argument(parser)
     parser.add_argument(
         "--for", dest="part", choices=PARTS, help="print this policy alone (default: all, as one object by part)"
     )
@@ -78,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the policies; raises ValuesError, RenderError or PolicyError."""
-    objects = render_file(args.values, find_chart(args.chart))
+    objects = render_file(args.values, find_chart(args.chart), args.overlays)
     parts = _parts(objects)
     if args.part and args.part not in parts:
         raise PolicyError("provision.enabled is false, so there is no Job to have a policy")
