@@ -148,7 +148,12 @@ _VOLUMES = {"extraVolumes": [{"name": "data", "emptyDir": {}}]}
 PLATFORM = [
     ("no region", {"pod": minimal()["pod"], "aws": {"bucket": "results"}}, "aws.region"),
     ("no bucket", {"pod": minimal()["pod"], "aws": {"region": "eu-west-1"}}, "aws.bucket"),
+    _key("autoscaling.engine", "auto", gitops={"enabled": True}),
+    _key("autoscaling.init_replicas", 2, gitops={"enabled": True}, autoscaling={"engine": "keda"}),
+    _key("queue.deleteOnUninstall", True, gitops={"enabled": True}, autoscaling={"engine": "keda"}),
     _key("aws.bucket", "Upper"),
+    _key("image.repository", ""),
+    _key("image.repository", None),
     _key("queue.url", "not-a-url"),
     _key("queue.deleteOnUninstall", True, queue={"url": "https://sqs.internal/1/q"}),
     _key("terminationGracePeriodSeconds", 309, pod={"request_timeout": "5m"}),

@@ -27,6 +27,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "accelerators.gpu.tolerations": at("pod.containers", [{"name": "a", "image": "x", "compute": {"gpu": 1}}]),
     "serviceAccount.create": at("serviceAccount.name", None),
     "queue.url": at("queue.deleteOnUninstall", False),
+    "gitops.enabled": {"queue": {"deleteOnUninstall": False}, "autoscaling": {"init_replicas": None}},
 }
 _EMULATOR = {
     "emulator": {"enabled": True},

@@ -111,6 +111,27 @@ def test_provisioning_never_has_the_role_of_the_pods_nor_they_its(helm: Helm) ->
         assert set(roles.values()) == ({None} if mine else {"pods"})
 
 
+_SKIPPED = "eks.amazonaws.com/skip-containers"
+
+
+def _pod_annotations(helm: Helm, **more: Any) -> dict[str, str]:
+    two = {"containers": [{"name": "api", "image": "x"}, {"name": "model", "image": "x"}]}
+    deployment = find(helm.template(minimal(pod=two, **more)), "Deployment", "api-hello")
+    return dict(deployment["spec"]["template"]["metadata"]["annotations"])
+
+
+def test_eks_gives_the_role_of_the_pods_to_the_dispatcher_alone(helm: Helm) -> None:
+    assert _pod_annotations(helm)[_SKIPPED] == "api,model"
+
+
+def test_a_role_is_shared_with_the_containers_when_asked_for(helm: Helm) -> None:
+    assert _SKIPPED not in _pod_annotations(helm, serviceAccount={"shareWithContainers": True})
+
+
+def test_a_list_of_ones_own_says_who_gets_no_role(helm: Helm) -> None:
+    assert _pod_annotations(helm, podAnnotations={_SKIPPED: "model"})[_SKIPPED] == "model"
+
+
 def test_a_service_account_of_somebody_else_is_used_and_not_made(helm: Helm) -> None:
     mine = {"create": False, "name": "mine"}
     objects = helm.template(

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cortex_async_tools.chart.rendering import add_overlays_argument
 from cortex_async_tools.chart.values_file import ValuesError, check_values, find_chart
 from cortex_async_tools.local.emulator import BUCKET, CREDENTIALS, REGION, emulator, without_aws
 from cortex_async_tools.local.once import Outcome, Payload, read_payload
@@ -35,6 +36,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("values", type=Path, metavar="VALUES", help="values file of the API")
+    add_overlays_argument(parser)
     parser.add_argument(
         "--once",
         metavar="PAYLOAD",
@@ -134,9 +136,9 @@ def _release(args: argparse.Namespace) -> Release:
     overlay["emulator"] = {"enabled": False}  # the chart's emulator runs in a cluster
     if args.endpoint_url is None:
         overlay["queue"] = {"url": None}  # the embedded server does not have the user's queue
-    if findings := check_values(args.values, chart, overlay):
+    if findings := check_values(args.values, chart, overlay, args.overlays):
         raise ValuesError(args.values, findings)
-    return render_release(args.values, chart, overlay, args.settings, dict(args.commands))
+    return render_release(args.values, chart, overlay, args.settings, dict(args.commands), args.overlays)
 
 
 def _choose_ports(rendered: Mapping[str, Any], args: argparse.Namespace) -> tuple[dict[str, Any], int | None]:

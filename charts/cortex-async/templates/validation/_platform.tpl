@@ -28,7 +28,7 @@
 {{- $field := eq $component "api" | ternary "serviceAccount" (printf "%s.serviceAccount" $component) }}
 {{- $settings := (get $values $component | default $values).serviceAccount }}
 {{- $account := include "cortex-async.serviceAccountName" (dict "root" $ "component" $component "account" $settings) }}
-{{- $isHook := and (eq $component "provision") (not $values.emulator.enabled) }}
+{{- $isHook := and (eq $component "provision") (include "cortex-async.provisionIsHook" $) }}
 {{- if and $settings.create (has $account $accounts) }}
 - {{ $field }}.name: {{ $account }} would be made twice; set another name
 {{- else if and $isHook (has $account $made) }}
