@@ -97,7 +97,7 @@ $(DEMO_READY): glue/requirements-local.txt pyproject.toml | $(BIN)/pip
 	$(call step,$(VENV): the command cortex-async,$(EDITABLE))
 	$(call step,$(VENV): helm,$(HELM) > $@)
 
-$(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requirements-local.in glue/requirements-tools.in glue/requirements-operator.in glue/cortex/pyproject.toml | $(BIN)/pip
+$(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requirements-local.in glue/requirements-tools.in glue/requirements-operator.in glue/requirements-otel.in glue/cortex/pyproject.toml | $(BIN)/pip
 	$(call step,$(VENV): the packages of all tools and tests,$(PIP) install --require-hashes -r $<)
 	$(call step,$(VENV): the commands cortex-async and cortex,$(EDITABLE) --editable glue/cortex)
 	$(call step,$(VENV): helm,$(HELM) > $@)
@@ -125,7 +125,8 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --pyth
 lock: $(READY)
 	$(UV_COMPILE) glue/requirements.in -o glue/requirements.txt
 	$(UV_COMPILE) glue/requirements.in glue/requirements-operator.in -o glue/requirements-operator.txt
-	$(UV_COMPILE) --group dev pyproject.toml -o tests/requirements.txt
+	$(UV_COMPILE) glue/requirements.in glue/requirements-otel.in -o glue/requirements-otel.txt
+	$(UV_COMPILE) --group dev --extra otel pyproject.toml -o tests/requirements.txt
 	$(UV_COMPILE) --group build glue/requirements.in glue/requirements-local.in -c tests/requirements.txt -o glue/requirements-local.txt
 
 clean:

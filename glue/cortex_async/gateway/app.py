@@ -1,5 +1,7 @@
 """The HTTP API: `POST <endpoint>` and `GET <endpoint>/<id>`."""
 
+from typing import TYPE_CHECKING
+
 from aiohttp import HttpVersion11, web
 
 from cortex_async import logs
@@ -19,6 +21,9 @@ from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Store
 
+if TYPE_CHECKING:
+    from cortex_async.gateway.spans import SubmitSpans
+
 _PROBES = frozenset({"/healthz", "/readyz"})
 
 
@@ -35,11 +40,14 @@ class Gateway:
         stall_seconds: float,
         budget: MemoryBudget | None = None,
         metrics: GatewayMetrics | None = None,
+        spans: "SubmitSpans | None" = None,
     ) -> None:
         budget = budget or MemoryBudget()
         ids = RequestIds(config.cluster_name, config.name)
         self._endpoint = config.gateway.endpoint
-        self._submission = Submission(config, ids, store, stall_seconds, budget)
+        within_submit = spans.within_submit if spans else None
+        self._submission = Submission(config, ids, store, stall_seconds, budget, within_submit)
+        self._spans = [spans.middleware] if spans else []
         self._results = Results(config, ids, store, budget)
         self._metrics = metrics or GatewayMetrics(new_registry(), config.name, Sampler(60, 1))
         self._waiters = Waiters()
@@ -54,7 +62,7 @@ class Gateway:
 
     def application(self) -> web.Application:
         """Return the application to serve."""
-        app = web.Application(middlewares=[self._counted, as_json])
+        app = web.Application(middlewares=[self._counted, *self._spans, as_json])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/openapi.json", self._description)
