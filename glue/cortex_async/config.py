@@ -99,6 +99,14 @@ class ScalingConfig:
 
 
 @dataclass(frozen=True)
+class TracingConfig:
+    """Where spans are sent by OTLP over HTTP (None: there are none), and the share of new traces that are kept."""
+
+    endpoint: str | None
+    sample_ratio: float
+
+
+@dataclass(frozen=True)
 class ApiConfig:
     """The whole document."""
 
@@ -113,6 +121,7 @@ class ApiConfig:
     gateway: GatewayConfig
     dispatcher: DispatcherConfig
     scaling: ScalingConfig
+    tracing: TracingConfig
 
 
 T = TypeVar("T")

@@ -123,6 +123,7 @@ FIRST_PROBE_SECONDS = 0.1  # between probes while a container starts; doubled up
 
 # Shutdown -----------------------------------------------------------------------------------------------------
 EXIT_SECONDS = 1.0  # of the grace period: for closing connections and ending the process
+SPANS_LAST_SECONDS = 0.5  # of those: for sending the last spans
 RELEASE_SECONDS = 4.0  # of the grace period: for giving back what could not be finished
 CANCEL_SECONDS = 1.0  # of those: for cancelled work to end, which may be aborting an upload
 DRAIN_BEGINS_SECONDS = 2.0  # /drain waits that long for the pod's shutdown to begin

@@ -54,6 +54,7 @@ OTHERS: dict[str, Any] = {
     "image.digest": "sha256:" + "1" * 64,
     "aws.region": "us-west-2",
     "aws.endpointUrl": "http://other",
+    "monitoring.tracing.endpoint": "http://other:4318",
     "queue.url": "https://sqs.internal/1/other",
     "queue.deleteOnUninstall": False,
     "terminationGracePeriodSeconds": 800,

@@ -42,6 +42,7 @@ _DOCUMENT: dict[str, Any] = {
     },
     "dispatcher": {"adminPort": 15000},
     "scaling": {"targetInFlight": 4, "windowSeconds": 60},
+    "tracing": {"endpoint": None, "sampleRatio": 1},
 }
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
+from typing import Any
 
 from cortex_async import limits
 from cortex_async.config import ApiConfig
@@ -23,6 +25,8 @@ from cortex_async.storage.protocol import Store
 
 log = logging.getLogger(__name__)
 
+Process = Callable[[Request], Coroutine[Any, Any, None]]
+
 
 def _long_poll_seconds(grace_seconds: int) -> int:
     """The longest receive that surely ends within the grace period, with half of it left for the work."""
@@ -30,7 +34,7 @@ def _long_poll_seconds(grace_seconds: int) -> int:
 
 
 class Dispatcher:
-    """Takes messages as slots get free, and processes each in a task of its own."""
+    """Takes messages as slots get free, and processes each in a task of its own; `around` is laid around that."""
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class Dispatcher:
         container: Container,
         readiness: Readiness,
         metrics: DispatcherMetrics | None = None,
+        around: Callable[[Process], Process] | None = None,
     ) -> None:
         self._ids = RequestIds(config.cluster_name, config.name)
         self._store = store
@@ -54,6 +59,9 @@ class Dispatcher:
         self._receiver = Receiver(queue, self._in_flight, readiness, pace)
         attempts = AttemptRunner(config, store, container, readiness, self._in_flight)
         self._processor = Processor(store, self._in_flight, dead_letters, attempts, self._metrics)
+        self._process: Process = self._processor.process
+        if around is not None:
+            self._process = around(self._process)
         self._metrics.watch(self._in_flight, readiness, slots)
         self._tasks: dict[asyncio.Task[None], Request] = {}
         self._is_draining = False
@@ -122,7 +130,7 @@ class Dispatcher:
         self._in_flight.add(request)
         # a long poll may bring something after the container has ceased to be ready
         is_wanted = self._readiness.is_ready and not self._is_draining
-        step = self._processor.process if is_wanted else self._processor.decline
+        step = self._process if is_wanted else self._processor.decline
         task = asyncio.create_task(step(request))
         self._tasks[task] = request
         task.add_done_callback(self._task_ended)

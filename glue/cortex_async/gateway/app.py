@@ -1,5 +1,8 @@
 """The HTTP API: `POST <endpoint>` and `GET <endpoint>/<id>`."""
 
+import functools
+from typing import TYPE_CHECKING
+
 from aiohttp import HttpVersion11, web
 
 from cortex_async import logs
@@ -19,6 +22,9 @@ from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Store
 
+if TYPE_CHECKING:
+    from cortex_async.gateway.spans import SubmitSpans
+
 _PROBES = frozenset({"/healthz", "/readyz"})
 
 
@@ -35,11 +41,14 @@ class Gateway:
         stall_seconds: float,
         budget: MemoryBudget | None = None,
         metrics: GatewayMetrics | None = None,
+        spans: "SubmitSpans | None" = None,
     ) -> None:
         budget = budget or MemoryBudget()
         ids = RequestIds(config.cluster_name, config.name)
         self._endpoint = config.gateway.endpoint
-        self._submission = Submission(config, ids, store, stall_seconds, budget)
+        within_submit = spans.within_submit if spans else None
+        self._submission = Submission(config, ids, store, stall_seconds, budget, within_submit)
+        self._spans = spans
         self._results = Results(config, ids, store, budget)
         self._metrics = metrics or GatewayMetrics(new_registry(), config.name, Sampler(60, 1))
         self._waiters = Waiters()
@@ -67,13 +76,18 @@ class Gateway:
         """Answer, and count it; the kubelet's calls are none of a client."""
         logs.within_trace(request.headers.get("traceparent"))
         try:
-            response = await answered(request, handler)
+            response = await self._answered(request, handler)
         except web.HTTPException as error:
             self._metrics.answered(request.method, error.status)
             raise
         if request.path not in _PROBES:
             self._metrics.answered(request.method, response.status)
         return response
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._spans is None:
+            return await answered(request, handler)
+        return await self._spans.around(request, functools.partial(answered, handler=handler))
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"healthy": True})

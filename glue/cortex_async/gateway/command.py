@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
-from cortex_async import config, limits, logs, metrics
+from cortex_async import config, limits, logs, metrics, tracing
 from cortex_async.aws.client import AwsSession
 from cortex_async.backoff import PATIENT
 from cortex_async.config import ApiConfig
@@ -16,6 +18,9 @@ from cortex_async.http.server import listening, started, stop_signal
 from cortex_async.queue.sqs_queue import SqsQueue
 from cortex_async.storage.request_memory import budget_within, container_limit
 from cortex_async.storage.s3_store import S3Store
+
+if TYPE_CHECKING:
+    from cortex_async.gateway.spans import SubmitSpans
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,11 +56,16 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
     registry = metrics.new_registry()
     aws_calls = metrics.AwsCalls(registry, api.name)
     sampler = Sampler(api.scaling.window_seconds, api.scaling.target_in_flight)
-    async with AwsSession(api.aws, aws_calls.observe) as session:
+    async with AsyncExitStack() as stack:
+        spans = _spans(api)
+        if spans is not None:
+            stack.push_async_callback(spans.close)
+        session = await stack.enter_async_context(AwsSession(api.aws, aws_calls.observe))
         memory_limit = container_limit()
         budget = budget_within(memory_limit)
         store = S3Store.open(session, api, PATIENT, budget)
-        gateway = Gateway(api, store, stall_seconds, budget, GatewayMetrics(registry, api.name, sampler))
+        counters = GatewayMetrics(registry, api.name, sampler)
+        gateway = Gateway(api, store, stall_seconds, budget, counters, spans)
         most = connections_within_descriptors()
         if memory_limit is not None:
             most = min(most, budget.size // limits.CONNECTION_BYTES)
@@ -78,3 +88,12 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
             gateway.stop_waiting()
             await asyncio.sleep(shutdown_delay)
             sampling.cancel()
+
+
+def _spans(api: ApiConfig) -> "SubmitSpans | None":
+    """What makes spans, if any are asked for; raises ConfigError without the SDK."""
+    if api.tracing.endpoint is None:
+        return None
+    with tracing.needs_sdk():
+        from cortex_async.gateway.spans import SubmitSpans  # noqa: PLC0415 (the SDK takes 7 MB)
+    return SubmitSpans(api)

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from cortex_async import limits
+from cortex_async import limits, logs
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError
 from cortex_async.gateway.errors import ID, Rejected
@@ -118,8 +118,11 @@ def accepted(request: web.Request, request_id: str) -> web.Response:
 
 
 def accepted_headers(request: web.Request, request_id: str) -> dict[str, str]:
-    """Return the headers of the response to a submission."""
-    return {"Location": f"{request.rel_url.raw_path}/{request_id}"}
+    """Return the headers of the response to a submission; the trace that it is part of, if any, is told too."""
+    headers = {"Location": f"{request.rel_url.raw_path}/{request_id}"}
+    if traceparent := logs.current_traceparent():
+        headers["traceparent"] = traceparent
+    return headers
 
 
 def _origin(request: web.Request) -> str:

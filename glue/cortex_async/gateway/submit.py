@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from aiohttp import web
@@ -22,11 +22,18 @@ from cortex_async.storage.request_memory import RequestMemory
 
 
 class Submission:
-    """Accepts requests for one API."""
+    """Accepts requests for one API; `changed` has the last word on the headers that are queued."""
 
     def __init__(
-        self, config: ApiConfig, ids: RequestIds, store: Store, stall_seconds: float, budget: MemoryBudget
+        self,
+        config: ApiConfig,
+        ids: RequestIds,
+        store: Store,
+        stall_seconds: float,
+        budget: MemoryBudget,
+        changed: Callable[[Headers], Headers] | None = None,
     ) -> None:
+        self._changed = changed
         self._budget = budget
         self._ids = ids
         self._claims = Claims(config, ids, store)
@@ -111,7 +118,8 @@ class Submission:
         except UnicodeEncodeError as error:
             raise Rejected(400, "not_utf8", "the query must be UTF-8") from error
         headers = kept(request.headers.items(), sensitive=self._sensitive)
-        return tuple((name, as_text(value)) for name, value in headers)
+        texts = tuple((name, as_text(value)) for name, value in headers)
+        return texts if self._changed is None else self._changed(texts)
 
     async def _pieces(self, request: web.Request) -> AsyncIterator[bytes]:
         size = 0

@@ -134,6 +134,7 @@ def _release(args: argparse.Namespace) -> Release:
     endpoint = args.endpoint_url or _LOOPBACK  # without a port: it is chosen later, apart from the rendered ones
     overlay: dict[str, Any] = {"aws": {"region": REGION, "bucket": BUCKET, "endpointUrl": endpoint}}
     overlay["emulator"] = {"enabled": False}  # the chart's emulator runs in a cluster
+    overlay["monitoring"] = {"tracing": {"endpoint": None}}  # and so does what receives spans
     if args.endpoint_url is None:
         overlay["queue"] = {"url": None}  # the embedded server does not have the user's queue
     if findings := check_values(args.values, chart, overlay, args.overlays):

@@ -38,6 +38,9 @@
   "scaling" (dict
     "targetInFlight" (include "cortex-async.targetInFlight" . | float64)
     "windowSeconds" (include "cortex-async.seconds" $values.autoscaling.window | int))
+  "tracing" (dict
+    "endpoint" $values.monitoring.tracing.endpoint
+    "sampleRatio" ($values.monitoring.tracing.sampleRatio | float64))
   | toPrettyJson -}}
 {{- end }}
 
