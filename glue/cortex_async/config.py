@@ -49,12 +49,16 @@ class QueueConfig:
 
 @dataclass(frozen=True)
 class PodConfig:
-    """The web server of the pod; `request_timeout_seconds` is None for no limit."""
+    """The web server of the pod; `request_timeout_seconds` is None for no limit.
+
+    It is told of cancelled requests at `cancel_path`, unless that is None.
+    """
 
     port: int
     max_concurrency: int
     request_timeout_seconds: int | None
     termination_grace_period_seconds: int
+    cancel_path: str | None
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,14 @@ WAIT_LONGEST_SECONDS = 5.0  # between two looks
 WAIT_LOOKS_A_SECOND = 200  # of all waiters together: a look costs about 0.2 ms of CPU
 WAITERS_AT_MOST = 1_000  # of one gateway; beyond, the status is answered at once
 
+# Cancelling ---------------------------------------------------------------------------------------------------
+CANCEL_UNSEEN_SECONDS = 1.0  # a younger request begins without a look for a cancellation, which costs a call
+CANCEL_SETTLE_SECONDS = (
+    2.0  # the age at which a cancellation is confirmed: whatever began unseen has begun by then
+)
+CANCEL_WATCH_SECONDS = 7.0  # between two looks while the container works: with the calls it makes less than 10
+CANCEL_HOOK_SECONDS = 5.0  # for the container's answer to pod.cancel_path
+
 IDEMPOTENCY_KEY_CHARACTERS = 255  # of a key that a client may give
 
 # Request ids --------------------------------------------------------------------------------------------------

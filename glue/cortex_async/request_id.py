@@ -28,6 +28,11 @@ from cortex_async import limits
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
+def milliseconds_of(request_id: str) -> int:
+    """Return when an id that was issued was issued, in milliseconds since the epoch."""
+    return int(request_id[:8] + request_id[9:13], 16)
+
+
 class RequestIds:
     """Issues and checks the ids of one API of one cluster."""
 

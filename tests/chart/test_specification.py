@@ -41,6 +41,7 @@ def test_api_json_is_what_the_glue_expects(helm: Helm) -> None:
             "maxConcurrency": 1,
             "requestTimeoutSeconds": None,
             "terminationGracePeriodSeconds": 60,
+            "cancelPath": None,
         },
         "probes": [{"container": None, "type": "tcp_socket", "port": 8080, "path": None}
                    | PROBE_DEFAULTS | {"periodSeconds": 1}],

@@ -48,7 +48,12 @@ def description(stack: Stack) -> dict[str, Any]:
 # A submission cannot be wrong by its form: any body is a payload, any query and header goes with it.
 @pytest.mark.parametrize(
     ("label", "mode"),
-    [("POST", GenerationMode.POSITIVE), ("GET", GenerationMode.POSITIVE), ("GET", GenerationMode.NEGATIVE)],
+    [
+        ("POST", GenerationMode.POSITIVE),
+        ("GET", GenerationMode.POSITIVE),
+        ("GET", GenerationMode.NEGATIVE),
+        ("DELETE", GenerationMode.POSITIVE),
+    ],
 )
 def test_gateway_answers_as_described_whatever_it_is_asked(stack: Stack, label: str, mode: GenerationMode) -> None:
     path = f"/{stack.name}" if label == "POST" else f"/{stack.name}/{{id}}"

@@ -19,7 +19,13 @@ _DOCUMENT: dict[str, Any] = {
         "inlineLimitBytes": 262144,
         "retryOn": [],
     },
-    "pod": {"port": 8080, "maxConcurrency": 4, "requestTimeoutSeconds": None, "terminationGracePeriodSeconds": 60},
+    "pod": {
+        "port": 8080,
+        "maxConcurrency": 4,
+        "requestTimeoutSeconds": None,
+        "terminationGracePeriodSeconds": 60,
+        "cancelPath": None,
+    },
     "probes": [
         {
             "container": "web",

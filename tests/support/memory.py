@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cortex_async.errors import ObjectExists, ObjectMissing
 from cortex_async.queue.protocol import Depth, Received
-from cortex_async.storage.protocol import Claim, Progress, ResultMetadata, Status
+from cortex_async.storage.protocol import Cancellation, Claim, Progress, ResultMetadata, Status
 
 Before = dict[str, Callable[[], Awaitable[None]]]
 """What happens before an operation, by the name of its method; what it raises, the operation raises."""
@@ -115,6 +115,7 @@ class MemoryStore:
     results: dict[str, tuple[ResultMetadata, bytes]] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)
+    cancellation: Cancellation | None = None
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
         """See `Store`."""
@@ -186,6 +187,21 @@ class MemoryStore:
         """See `Store`."""
         await self._begin("has_result")
         return request_id in self.results
+
+    async def metadata(self, request_id: str) -> ResultMetadata | None:
+        """See `Store`."""
+        await self._begin("metadata")
+        return self.results[request_id][0] if request_id in self.results else None
+
+    async def mark_cancellation(self, cancellation: Cancellation) -> None:
+        """See `Store`."""
+        await self._begin("mark_cancellation")
+        self.cancellation = cancellation
+
+    async def last_cancellation(self) -> Cancellation | None:
+        """See `Store`."""
+        await self._begin("last_cancellation")
+        return self.cancellation
 
     async def is_dead_letter(self, request_id: str) -> bool:
         """See `Store`."""

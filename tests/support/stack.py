@@ -150,6 +150,10 @@ class Stack:
     def ended(self) -> list[str]:
         return self._journal("end")
 
+    def told(self, word: str) -> list[str]:
+        """Ids that the web server wrote down with that word: `closed` (connections), `cancel` (the hook)."""
+        return self._journal(word)
+
     def _journal(self, word: str) -> list[str]:
         lines = self.journal.read_text().split("\n") if self.journal.exists() else []
         return [line.split()[1] for line in lines if line.startswith(word)]
@@ -194,7 +198,7 @@ class Client:
         while True:
             status, document = await self.get(request_id)
             assert status == 200, document
-            if document["status"] in ("completed", "failed"):
+            if document["status"] in ("completed", "failed", "cancelled"):
                 return document
             assert time.monotonic() < end, f"{document} after {within} s\n" + "\n".join(
                 process.log[-3000:] for process in self.stack.processes

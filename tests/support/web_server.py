@@ -33,7 +33,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
         if "sleep" in query:
             await asyncio.sleep(float(query["sleep"]))
         if "hold" in query:
-            await let_go()
+            await let_go(request_id)
         if "crash" in query:
             os._exit(17)
         if "status" in query:
@@ -60,10 +60,14 @@ async def answer(request: web.Request) -> web.StreamResponse:
     )
 
 
-async def let_go() -> None:
+async def let_go(request_id: str) -> None:
     file = Path(os.environ["JOURNAL"]).with_name("let-go")
-    while not file.exists():  # noqa: ASYNC110 (another process makes it)
-        await asyncio.sleep(0.02)
+    try:
+        while not file.exists():  # noqa: ASYNC110 (another process makes it)
+            await asyncio.sleep(0.02)
+    except asyncio.CancelledError:
+        journal(f"closed {request_id}")
+        raise
 
 
 async def echoed(request: web.Request) -> web.StreamResponse:
@@ -90,6 +94,12 @@ def journal(line: str) -> None:
             file.write(f"{line}\n")
 
 
+async def cancel(request: web.Request) -> web.Response:
+    assert (await request.json())["id"] == request.headers["X-Cortex-Request-ID"]
+    journal(f"cancel {request.headers['X-Cortex-Request-ID']}")
+    return web.Response()
+
+
 async def healthz(_: web.Request) -> web.Response:
     return web.Response(text=json.dumps({"pid": os.getpid()}))
 
@@ -101,8 +111,9 @@ def main() -> None:
             seen[request_id] = seen.get(request_id, 0) + (word == "start")
     app = web.Application()
     app.router.add_post("/", answer)
+    app.router.add_post("/cancel", cancel)
     app.router.add_get("/healthz", healthz)
-    runner = web.AppRunner(app, auto_decompress=False, access_log=None)
+    runner = web.AppRunner(app, auto_decompress=False, access_log=None, handler_cancellation=True)
 
     async def serve() -> None:
         await runner.setup()

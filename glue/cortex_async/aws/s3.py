@@ -64,9 +64,9 @@ class S3:
                 raise
             raise ObjectDamaged(error.operation, error.status, error.code, f"there is no byte {start}") from error
 
-    async def head(self, key: str) -> Mapping[str, str]:
+    async def head(self, key: str, *, is_optional: bool = False) -> Mapping[str, str]:
         """HeadObject: the object's headers; raises ObjectMissing."""
-        return (await self.send("HeadObject", "HEAD", key, {}, b"")).headers
+        return (await self.send("HeadObject", "HEAD", key, {}, b"", is_optional=is_optional)).headers
 
     async def delete(self, key: str) -> None:
         """DeleteObject; a key that is not there is no error."""

@@ -100,6 +100,8 @@ class AttemptRunner:
                 await self._readiness.wait()
 
     async def _once(self, request: Request) -> Verdict:
+        if request.is_cancelled:
+            return Verdict(outcome.on_cancelled())
         try:
             payload = await self._payload(request)
         except ObjectMissing:
@@ -108,7 +110,7 @@ class AttemptRunner:
             return Verdict(outcome.on_damaged_payload())
         try:
             async with asyncio.timeout(self._timeout_seconds) as timeout:
-                timer = ContainerTimeout(timeout)
+                timer = request.timeout = ContainerTimeout(timeout)
                 request.posted_at = asyncio.get_running_loop().time()
                 if not isinstance(payload, bytes):
                     payload = timer.while_fetching(payload)
@@ -117,6 +119,9 @@ class AttemptRunner:
         except aiohttp.ConnectionTimeoutError:  # a TimeoutError too
             raise
         except TimeoutError:
+            if request.is_cancelled:
+                await self._container.cancel(request.id)
+                return Verdict(outcome.on_cancelled())
             return Verdict(outcome.on_no_answer(NoAnswer.TIMEOUT, self.attempts(request)))
 
     async def _payload(self, request: Request) -> bytes | AsyncIterator[bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 from cortex_async import limits
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.attempt import AttemptRunner
+from cortex_async.dispatcher.cancellations import Cancellations
 from cortex_async.dispatcher.container import Container
 from cortex_async.dispatcher.in_flight import InFlight, Request
 from cortex_async.dispatcher.metrics import DispatcherMetrics
@@ -58,7 +59,10 @@ class Dispatcher:
         self._in_flight = InFlight(queue, visibility_seconds, slots, pace)
         self._receiver = Receiver(queue, self._in_flight, readiness, pace)
         attempts = AttemptRunner(config, store, container, readiness, self._in_flight)
-        self._processor = Processor(store, self._in_flight, dead_letters, attempts, self._metrics)
+        self._cancellations = Cancellations(store)
+        self._processor = Processor(
+            store, self._in_flight, dead_letters, attempts, self._metrics, self._cancellations
+        )
         self._process: Process = self._processor.process
         if around is not None:
             self._process = around(self._process)
@@ -75,6 +79,10 @@ class Dispatcher:
     async def heartbeat(self) -> None:
         """Keep what is in flight hidden from others, until cancelled: to be stopped only after `drain`."""
         await self._in_flight.heartbeat()
+
+    async def watch_cancellations(self) -> None:
+        """Break off what is cancelled, until cancelled itself."""
+        await self._cancellations.watch(self._in_flight)
 
     async def drain(self, seconds: float) -> None:
         """Finish what is in flight; what is not finished after that time is given back to the queue."""

@@ -71,6 +71,8 @@ class DispatcherMetrics:
             self._retries += 1
         elif decision.action is Action.COMPLETE:
             self._ends["completed", ""] += 1
+        elif decision.action is Action.DROP:
+            self._ends[decision.code, ""] += 1
         else:
             self._ends["failed", decision.code] += 1
             self._dead_letters += decision.dead_letter
@@ -110,7 +112,7 @@ class DispatcherMetrics:
                 Reading(
                     "counter",
                     "cortex_async_results",
-                    "Requests that ended: completed, failed with a code, or a duplicate of one that had ended.",
+                    "Requests that ended: completed, cancelled, failed with a code, or duplicates.",
                     lambda: {end: count for end, count in self._ends.items()},
                     ("status", "code"),
                 ),

@@ -19,6 +19,7 @@ class Action(enum.Enum):
     COMPLETE = "store the response as the result"
     FAIL = "store a failed result"
     RETRY = "give the message back to the queue"
+    DROP = "delete the message: there is a result"
 
 
 class NoAnswer(enum.Enum):
@@ -136,6 +137,11 @@ def on_damaged_payload() -> Decision:
     """Decide about a message whose payload is not what was stored."""
     message = "the payload in the bucket has another size than the request had; was it replaced, or restored?"
     return Decision(Action.FAIL, "payload_damaged", message)
+
+
+def on_cancelled() -> Decision:
+    """Decide about an attempt that was broken off, since the request was cancelled."""
+    return Decision(Action.DROP, "cancelled")
 
 
 def on_no_answer(kind: NoAnswer, attempts: Attempts) -> Decision:

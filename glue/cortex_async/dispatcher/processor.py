@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from cortex_async import limits, logs
 from cortex_async.dispatcher import outcome, suspicion
 from cortex_async.dispatcher.attempt import AttemptRunner, Verdict
+from cortex_async.dispatcher.cancellations import Cancellations
 from cortex_async.dispatcher.in_flight import InFlight, Request
 from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.outcome import Action, Decision, Failure
@@ -29,11 +30,13 @@ class Processor:
         dead_letters: Queue,
         attempts: AttemptRunner,
         metrics: DispatcherMetrics | None = None,
+        cancellations: Cancellations | None = None,
     ) -> None:
         self._store = store
         self._in_flight = in_flight
         self._dead_letters = dead_letters
         self._attempts = attempts
+        self._cancellations = cancellations or Cancellations(store)
         self._metrics = metrics or DispatcherMetrics(new_registry(), "")
 
     async def process(self, request: Request) -> None:
@@ -81,7 +84,7 @@ class Processor:
             message_id = next(iter(request.receipts))
             request.is_repeated = not await self._store.begin_once(request.id, message_id)
         elif request.receive_count == 1:
-            return True
+            return await self._cancellations.may_begin(request)
         if await self._store.has_result(request.id):
             request.is_repeated = False
             return False
@@ -125,6 +128,9 @@ class Processor:
             case Action.COMPLETE:
                 await self._clean_up(request)
                 return "completed"
+            case Action.DROP:
+                await self._clean_up_after_another(request)
+                return decision.code
             case Action.FAIL:
                 return await self._fail(request, verdict)
 

@@ -36,7 +36,8 @@ async def serve(config: ApiConfig) -> None:
         if spans is not None:
             stack.push_async_callback(spans.close)
         session = await stack.enter_async_context(AwsSession(config.aws, aws_calls.observe))
-        container = spans.container(config.pod.port) if spans else Container(config.pod.port)
+        pod = config.pod
+        container = (spans.container if spans else Container)(pod.port, pod.cancel_path)
         stack.push_async_callback(container.close)
         readiness = Readiness(config.probes, await stack.enter_async_context(_probing_session()))
         admin = Admin(readiness, registry)
@@ -59,7 +60,7 @@ async def serve(config: ApiConfig) -> None:
         admin.connected = True
         started()
         heartbeat = asyncio.create_task(dispatcher.heartbeat())
-        background.add(heartbeat)
+        background |= {heartbeat, asyncio.create_task(dispatcher.watch_cancellations())}
         receiving = asyncio.create_task(dispatcher.run())
         await _first_of(receiving, background)
         admin.draining.set()

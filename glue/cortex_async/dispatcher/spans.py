@@ -39,9 +39,9 @@ class RequestSpans:
         self._tracer = self._sender.tracer
         self.close = self._sender.close
 
-    def container(self, port: int) -> Container:
+    def container(self, port: int, cancel_path: str | None = None) -> Container:
         """Return the container, each POST to which is a span."""
-        return _Container(port, self._tracer)
+        return _Container(port, cancel_path, self._tracer)
 
     def store(self, store: Store) -> Store:
         """Return the store, each result that is put into which is a span."""
@@ -76,8 +76,8 @@ class RequestSpans:
 
 
 class _Container(Container):
-    def __init__(self, port: int, tracer: trace.Tracer) -> None:
-        super().__init__(port)
+    def __init__(self, port: int, cancel_path: str | None, tracer: trace.Tracer) -> None:
+        super().__init__(port, cancel_path)
         self._tracer = tracer
         self._about: dict[str, AttributeValue] = {"http.request.method": "POST", "server.port": port}
 

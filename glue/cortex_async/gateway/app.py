@@ -1,4 +1,4 @@
-"""The HTTP API: `POST <endpoint>` and `GET <endpoint>/<id>`."""
+"""The HTTP API: `POST <endpoint>`, and `GET` and `DELETE <endpoint>/<id>`."""
 
 import functools
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ from aiohttp import HttpVersion11, web
 from cortex_async import logs
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsUnavailable
+from cortex_async.gateway.cancel import Cancelling
 from cortex_async.gateway.description import served_description
 from cortex_async.gateway.errors import Handler, Rejected, answered
 from cortex_async.gateway.metrics import GatewayMetrics
@@ -50,6 +51,7 @@ class Gateway:
         self._submission = Submission(config, ids, store, stall_seconds, budget, within_submit)
         self._spans = spans
         self._results = Results(config, ids, store, budget)
+        self._cancelling = Cancelling(config, ids, store)
         self._metrics = metrics or GatewayMetrics(new_registry(), config.name, Sampler(60, 1))
         self._waiters = Waiters()
         self._store = store
@@ -69,6 +71,7 @@ class Gateway:
         app.router.add_get("/openapi.json", self._description)
         app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
+        app.router.add_delete(self._endpoint + "/{id}", self._cancelling.cancel)
         return app
 
     @web.middleware

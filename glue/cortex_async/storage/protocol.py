@@ -24,6 +24,7 @@ class Status(enum.StrEnum):
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,14 @@ class Claim:
     request_id: str
     digest: str
     version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """The last cancellation of all of an API: of which request, and when (seconds since the epoch)."""
+
+    request_id: str
+    at: float
 
 
 class Store(Protocol):
@@ -117,6 +126,18 @@ class Store(Protocol):
 
     async def has_result(self, request_id: str) -> bool:
         """Whether there is a result."""
+        ...
+
+    async def metadata(self, request_id: str) -> ResultMetadata | None:
+        """Return a result's metadata; None without one. Raises DamagedResult."""
+        ...
+
+    async def mark_cancellation(self, cancellation: Cancellation) -> None:
+        """Write the one object that tells of the API's last cancellation."""
+        ...
+
+    async def last_cancellation(self) -> Cancellation | None:
+        """Read that object; None while no request was cancelled for as long as results are kept."""
         ...
 
     async def is_dead_letter(self, request_id: str) -> bool:

@@ -5,6 +5,8 @@ over S3's partitions. Status is not stored, it follows from which of these objec
 """
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Self
@@ -18,7 +20,16 @@ from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsRefused, AwsUnavailable, ObjectDamaged, ObjectExists, ObjectMissing
 from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
-from cortex_async.storage.protocol import Claim, DamagedResult, Progress, ResultMetadata, Status
+from cortex_async.storage.protocol import (
+    Cancellation,
+    Claim,
+    DamagedResult,
+    Progress,
+    ResultMetadata,
+    Status,
+)
+
+log = logging.getLogger(__name__)
 
 _DEAD_LETTER = f"{META}dead-letter"
 _SHARED = f"{META}shared"
@@ -143,6 +154,30 @@ class S3Store:
         """See `Store`."""
         return await self._head(request_id, "result") is not None
 
+    async def metadata(self, request_id: str) -> ResultMetadata | None:
+        """See `Store`."""
+        headers = await self._head(request_id, "result")
+        return None if headers is None else _metadata_of(headers)
+
+    async def mark_cancellation(self, cancellation: Cancellation) -> None:
+        """See `Store`."""
+        headers = {f"{META}id": cancellation.request_id, f"{META}at": f"{cancellation.at:.3f}"}
+        await self._s3.put(self._cancellation_key, b"", headers)
+
+    async def last_cancellation(self) -> Cancellation | None:
+        """See `Store`."""
+        unknown = Cancellation("", time.time())  # any request may have been cancelled
+        try:
+            headers = await self._s3.head(self._cancellation_key, is_optional=True)
+            return Cancellation(headers[f"{META}id"], float(headers[f"{META}at"]))
+        except ObjectMissing:
+            return None
+        except (KeyError, ValueError):  # copied without its metadata
+            return unknown
+        except AwsRefused as error:  # a role of an earlier version
+            log.warning("the last cancellation cannot be read", extra={"reason": str(error)})
+            return unknown
+
     async def is_dead_letter(self, request_id: str) -> bool:
         """See `Store`."""
         return _DEAD_LETTER in (await self._head(request_id, "result") or ())
@@ -161,6 +196,10 @@ class S3Store:
             raise
         size = int(response.headers["Content-Length"])
         return metadata, size, self._pieces(key, size, response)
+
+    @property
+    def _cancellation_key(self) -> str:
+        return f"{self._prefix}/{self._api_name}/00/last/cancellation"
 
     def _key(self, request_id: str, what: str) -> str:
         return object_key(self._prefix, self._api_name, request_id, what)

@@ -26,7 +26,8 @@
     "port" (int $values.pod.port)
     "maxConcurrency" (int $values.pod.max_concurrency)
     "requestTimeoutSeconds" $timeout
-    "terminationGracePeriodSeconds" (include "cortex-async.gracePeriod" . | int))
+    "terminationGracePeriodSeconds" (include "cortex-async.gracePeriod" . | int)
+    "cancelPath" $values.pod.cancel_path)
   "probes" (include "cortex-async.dispatcherProbes" . | fromJsonArray)
   "gateway" (dict
     "port" 8888
