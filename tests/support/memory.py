@@ -41,7 +41,7 @@ class MemoryQueue:
         self._show(message)
         return message.id
 
-    async def send(self, request_id: str, body: str) -> None:
+    async def send(self, request_id: str, body: str, delay_seconds: int = 0) -> None:
         """See `Queue`."""
         await self._begin("send")
         self.sent.append((request_id, body))

@@ -198,7 +198,7 @@ class Client:
         while True:
             status, document = await self.get(request_id)
             assert status == 200, document
-            if document["status"] in ("completed", "failed", "cancelled"):
+            if document["status"] in ("completed", "failed", "cancelled", "expired"):
                 return document
             assert time.monotonic() < end, f"{document} after {within} s\n" + "\n".join(
                 process.log[-3000:] for process in self.stack.processes

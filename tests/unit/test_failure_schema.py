@@ -17,6 +17,7 @@ LAST = Attempts(3, 3)
 def every_failure() -> list[Decision]:
     decisions = [
         outcome.on_receive(Attempts(4, 3), 4),
+        outcome.on_wait(11, 10),
         outcome.on_invalid_json("expected a value"),
         outcome.on_invalid_response("Bad status line"),
         outcome.on_missing_payload(),

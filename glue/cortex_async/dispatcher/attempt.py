@@ -56,7 +56,8 @@ class AttemptRunner:
 
     def attempts(self, request: Request) -> Attempts:
         """Where the request stands."""
-        return Attempts(request.attempt, self._max_attempts)
+        asked = request.message.policy.max_attempts or self._max_attempts
+        return Attempts(request.attempt, min(asked, self._max_attempts))
 
     async def run(self, request: Request) -> Verdict:
         """Make one attempt; while connections are refused, wait for the container to be ready again."""
@@ -109,7 +110,8 @@ class AttemptRunner:
         except ObjectDamaged:
             return Verdict(outcome.on_damaged_payload())
         try:
-            async with asyncio.timeout(self._timeout_seconds) as timeout:
+            asked = request.message.policy.timeout_seconds or self._timeout_seconds
+            async with asyncio.timeout(min(asked, self._timeout_seconds)) as timeout:
                 timer = request.timeout = ContainerTimeout(timeout)
                 request.posted_at = asyncio.get_running_loop().time()
                 if not isinstance(payload, bytes):

@@ -74,7 +74,7 @@ class DispatcherMetrics:
         elif decision.action is Action.DROP:
             self._ends[decision.code, ""] += 1
         else:
-            self._ends["failed", decision.code] += 1
+            self._ends["expired" if decision.code == "expired" else "failed", decision.code] += 1
             self._dead_letters += decision.dead_letter
 
     def gave_back(self, count: int) -> None:
@@ -112,7 +112,7 @@ class DispatcherMetrics:
                 Reading(
                     "counter",
                     "cortex_async_results",
-                    "Requests that ended: completed, cancelled, failed with a code, or duplicates.",
+                    "Requests that ended: completed, cancelled, expired, failed with a code, or duplicates.",
                     lambda: {end: count for end, count in self._ends.items()},
                     ("status", "code"),
                 ),

@@ -93,6 +93,13 @@ def on_receive(attempts: Attempts, receive_count: int) -> Decision | None:
     return Decision(Action.FAIL, "attempts_exhausted", message, dead_letter=True)
 
 
+def on_wait(seconds: float, ttl_seconds: int | None) -> Decision | None:
+    """Decide about a request that was submitted so many seconds ago, before an attempt; None: go on."""
+    if ttl_seconds is None or seconds <= ttl_seconds:
+        return None
+    return Decision(Action.FAIL, "expired", f"the request was not begun within {ttl_seconds} s, as it asked to be")
+
+
 def on_response(
     status: int, content_type: str, retry_after: str | None, attempts: Attempts, retry_on: Collection[int] = ()
 ) -> Decision:

@@ -105,6 +105,8 @@ class Processor:
         """Make an attempt that is marked in the bucket: before it begins, unless it is the first."""
         attempts = self._attempts.attempts(request)
         refusal = outcome.on_receive(attempts, request.receive_count)
+        if refusal is None and (ttl := request.message.policy.ttl_seconds):
+            refusal = outcome.on_wait(time.time() - request.issued_at, ttl)
         if refusal is not None:
             return Verdict(refusal)
         self._metrics.attempt_begins()
@@ -136,7 +138,7 @@ class Processor:
 
     async def _fail(self, request: Request, verdict: Verdict) -> str:
         decision = verdict.decision
-        has_attempted = decision.code != "attempts_exhausted"
+        has_attempted = decision.code not in ("attempts_exhausted", "expired")
         if decision.dead_letter:
             if await self._store.has_result(request.id):
                 return await self._clean_up_after_another(request)
@@ -150,7 +152,7 @@ class Processor:
             self._store,
             request,
             failure.encode(),
-            Status.FAILED,
+            Status.EXPIRED if decision.code == "expired" else Status.FAILED,
             attempts=attempts,
             dead_letter=decision.dead_letter,
         )

@@ -12,6 +12,7 @@ from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError, AwsRefused, QueueMissing
 from cortex_async.gateway.errors import ID, Rejected
 from cortex_async.gateway.idempotency import Claims, Fingerprint, key_of
+from cortex_async.gateway.policy import Policies
 from cortex_async.http.headers import Headers, as_text, kept
 from cortex_async.queue.message import Message
 from cortex_async.queue.protocol import Queue
@@ -37,6 +38,7 @@ class Submission:
         self._budget = budget
         self._ids = ids
         self._claims = Claims(config, ids, store)
+        self._policies = Policies(config)
         self._store = store
         self._inline_limit = config.queue.inline_limit_bytes
         self._limit = config.gateway.max_payload_mib * limits.MIB
@@ -53,6 +55,7 @@ class Submission:
     async def _accept(self, request: web.Request, queue: Queue, headers: Headers, memory: RequestMemory) -> str:
         request_id = request[ID] = self._ids.issue()
         key = key_of(request)
+        policy, delay = self._policies.asked(request), self._policies.delay_seconds(request)
         pieces = self._pieces(request)
         fingerprint = None
         if key is not None:
@@ -61,15 +64,15 @@ class Submission:
         is_checked = key is not None
         begun, complete = await self._up_to(pieces, request.content_length, memory)
         query = request.rel_url.raw_query_string
-        message = Message(request_id, headers, query, begun, len(begun), is_checked)
+        message = Message(request_id, headers, query, begun, len(begun), is_checked, policy=policy)
         body = message.encode() if complete else ""
         if complete and len(body.encode()) <= self._inline_limit:
             if key is not None and fingerprint is not None:
-                return await self._send_once(request, queue, message, key, fingerprint.digest())
-            await queue.send(request_id, body)
+                return await self._send_once(request, queue, message, key, fingerprint.digest(), delay)
+            await queue.send(request_id, body, delay)
             return request_id
         del message
-        reference = Message(request_id, headers, query, None, self._limit, is_checked)
+        reference = Message(request_id, headers, query, None, self._limit, is_checked, policy=policy)
         if len(reference.encode().encode()) > limits.SQS_BATCH_BYTES:
             raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
         memory.keep_small(len(begun))
@@ -79,8 +82,8 @@ class Submission:
         try:
             message = dataclasses.replace(reference, size=size)
             if key is not None and fingerprint is not None:
-                return await self._send_once(request, queue, message, key, fingerprint.digest())
-            await queue.send(request_id, message.encode())
+                return await self._send_once(request, queue, message, key, fingerprint.digest(), delay)
+            await queue.send(request_id, message.encode(), delay)
         except (AwsRefused, QueueMissing, Rejected):
             # after another AwsUnavailable the message may be on the queue, and needs its payload
             with suppress(AwsError):
@@ -88,7 +91,9 @@ class Submission:
             raise
         return request_id
 
-    async def _send_once(self, request: web.Request, queue: Queue, message: Message, key: str, digest: str) -> str:
+    async def _send_once(
+        self, request: web.Request, queue: Queue, message: Message, key: str, digest: str, delay_seconds: int
+    ) -> str:
         """Put a request on the queue under the id of its key, unless it has ended; return that id."""
         request_id = await self._claims.claim(key, digest, message.id)
         request[ID] = request_id
@@ -100,7 +105,7 @@ class Submission:
                 return request_id
             payload_id = message.id if message.payload is None else None
             message = dataclasses.replace(message, id=request_id, payload_id=payload_id)
-        await queue.send(request_id, message.encode())
+        await queue.send(request_id, message.encode(), delay_seconds)
         return request_id
 
     def check_length(self, request: web.Request) -> None:

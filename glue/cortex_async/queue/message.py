@@ -15,6 +15,11 @@ from cortex_async.errors import CortexError
 from cortex_async.http.headers import Headers, kept
 
 VERSION = 1
+_POLICY_NAMES = {
+    "timeoutSeconds": "timeout_seconds",
+    "ttlSeconds": "ttl_seconds",
+    "maxAttempts": "max_attempts",
+}
 
 # Code points that SQS refuses in a message body (API reference, SendMessage), and JSON does not escape.
 _REFUSED_BY_SQS = re.compile("[\ufffe\uffff\ud800-\udfff]")
@@ -33,6 +38,21 @@ class NotOurs(CortexError):
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """What a client asks for one request; None: as the API has it.
+
+    `timeout_seconds` is how long an attempt may take, `ttl_seconds` how long after its submission one may begin.
+    """
+
+    timeout_seconds: int | None = None
+    ttl_seconds: int | None = None
+    max_attempts: int | None = None
+
+
+AS_THE_API = Policy()
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A request as it travels: `payload` is None when it is in the bucket, and then `size` (bytes) counts it.
 
@@ -47,6 +67,7 @@ class Message:
     size: int
     is_checked: bool = False
     payload_id: str | None = None
+    policy: Policy = AS_THE_API
 
     @property
     def stored_under(self) -> str:
@@ -71,6 +92,9 @@ class Message:
             document["check"] = True
         if self.payload_id is not None:
             document["payloadId"] = self.payload_id
+        if self.policy is not AS_THE_API:
+            names = _POLICY_NAMES.items()
+            document["policy"] = {key: value for key, name in names if (value := getattr(self.policy, name))}
         text = _encode(document)
         if _REFUSED_BY_SQS.search(text):
             text = json.dumps(document, separators=(",", ":"))
@@ -97,6 +121,7 @@ def decode(body: str) -> Message:
             size,
             is_checked=document.get("check") is True,
             payload_id=None if payload_id is None else _text(payload_id),
+            policy=_policy_of(document["policy"]) if "policy" in document else AS_THE_API,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotOurs(f"the message lacks a part, or has one of another type: {type(error).__name__}") from error
@@ -143,6 +168,12 @@ def _headers_of(part: Any) -> Headers:
     if not all(_TOKEN.fullmatch(name) and not _NO_FIELD_VALUE.search(value) for name, value in headers):
         raise ValueError
     return headers
+
+
+def _policy_of(part: Any) -> Policy:
+    if not isinstance(part, dict) or not all(type(value) is int and value > 0 for value in part.values()):
+        raise TypeError
+    return Policy(**{_POLICY_NAMES[key]: value for key, value in part.items()})
 
 
 def _query_of(value: Any) -> str:

@@ -19,8 +19,11 @@ class Depth:
 class Queue(Protocol):
     """One queue. Each method but `receive` is tried as the policy says with which the queue was opened."""
 
-    async def send(self, request_id: str, body: str) -> None:
-        """Put one message on the queue; raises AwsUnavailable, and AwsRefused unless opened as PERSISTENT."""
+    async def send(self, request_id: str, body: str, delay_seconds: int = 0) -> None:
+        """Put one message on the queue, to be received after the delay; on a FIFO queue there must be none.
+
+        Raises AwsUnavailable, and AwsRefused unless opened as PERSISTENT.
+        """
         ...
 
     async def depth(self) -> Depth:

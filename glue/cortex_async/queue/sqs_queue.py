@@ -51,9 +51,11 @@ class SqsQueue:
         url = await _find(sqs, config.queue.dead_letter_name)
         return cls(sqs, url, config.queue.visibility_timeout_seconds, policy)
 
-    async def send(self, request_id: str, body: str) -> None:
+    async def send(self, request_id: str, body: str, delay_seconds: int = 0) -> None:
         """See `Queue`."""
-        entry = {"MessageBody": body}
+        entry: dict[str, Any] = {"MessageBody": body}
+        if delay_seconds:
+            entry["DelaySeconds"] = delay_seconds
         if self._fifo:  # a group of its own: requests never wait for one another
             entry |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}
         await self._sends.add(entry)
