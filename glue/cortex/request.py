@@ -149,7 +149,12 @@ def submit(
     Raises RequestRefused, GatewayUnavailable (nothing was accepted), and SubmissionUncertain.
     """
     body, kind = encode(payload, content_type)
-    sent = {**(headers or {}), "Content-Type": kind, "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+    sent = {
+        **transport.credentials(),
+        **(headers or {}),
+        "Content-Type": kind,
+        "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
+    }
     if wait:
         sent["Prefer"] = f"wait={int(wait)}"
     url = f"{endpoint}?{urllib.parse.urlencode(query)}" if query else endpoint
@@ -195,7 +200,8 @@ def _knows_idempotency_keys(endpoint: str) -> bool:
     405 from one that does not. One that is away is taken for one that does: trying again is how to learn more.
     """
     try:
-        return transport.call("DELETE", f"{endpoint}/none", timeout=10).status != 405
+        answer = transport.call("DELETE", f"{endpoint}/none", timeout=10, headers=transport.credentials())
+        return answer.status != 405
     except transport.NoAnswer:
         return True
 
@@ -204,7 +210,7 @@ def _call(method: str, url: str, timeout: float = _CALL_SECONDS) -> transport.An
     """Make a call that may be repeated, and repeat it while the gateway is away for the moment."""
     for tries in range(_TRIES):
         try:
-            answer = transport.call(method, url, timeout=timeout)
+            answer = transport.call(method, url, timeout=timeout, headers=transport.credentials())
         except transport.NoAnswer as error:
             reason: str = str(error)
         else:

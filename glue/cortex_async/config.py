@@ -77,14 +77,29 @@ class ProbeConfig:
 
 
 @dataclass(frozen=True)
+class ApiKeysConfig:
+    """Where the API keys are, a file each, and how many calls a second each may make; None: any number."""
+
+    folder: str
+    requests_per_second: float | None
+
+
+@dataclass(frozen=True)
 class GatewayConfig:
-    """The HTTP front: its ports, the path of the API, and what it accepts."""
+    """The HTTP front: its ports, the path of the API, and what it accepts.
+
+    `max_queued` requests may wait before submissions are refused; None: any number. Without `api_keys` everyone
+    may call. `allowed_origins` are those of web pages that may; "*": all.
+    """
 
     port: int
     admin_port: int
     endpoint: str
     max_payload_mib: int = dataclasses.field(metadata={"key": "maxPayloadMiB"})
     sensitive_headers: Literal["drop", "forward"]
+    max_queued: int | None
+    api_keys: ApiKeysConfig | None
+    allowed_origins: tuple[str, ...]
 
 
 @dataclass(frozen=True)

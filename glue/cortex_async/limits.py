@@ -96,6 +96,11 @@ WAIT_LONGEST_SECONDS = 5.0  # between two looks
 WAIT_LOOKS_A_SECOND = 200  # of all waiters together: a look costs about 0.2 ms of CPU
 WAITERS_AT_MOST = 1_000  # of one gateway; beyond, the status is answered at once
 
+# Admission ----------------------------------------------------------------------------------------------------
+API_KEY_CHARACTERS = 16  # a shorter key can be guessed, and is none
+API_KEYS_RELOAD_SECONDS = 5.0  # between two looks at the files of the keys, which the kubelet changes
+PREFLIGHT_SECONDS = 600  # that a browser may keep what it was told of CORS
+
 # Cancelling ---------------------------------------------------------------------------------------------------
 CANCEL_UNSEEN_SECONDS = 1.0  # a younger request begins without a look for a cancellation, which costs a call
 CANCEL_SETTLE_SECONDS = (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chart.helm_cli import Helm, minimal, one_container
-from chart.objects import api_pod, container, find, pods, user_container
+from chart.objects import api_json, api_pod, container, find, pods, user_container
 
 EMULATOR = {"emulator": {"enabled": True, "image": "emulator:1"}}
 _HOST_FIELDS = ("hostNetwork", "hostPID", "hostIPC")
@@ -180,3 +180,19 @@ def test_inferentia_alone_goes_beyond_baseline(helm: Helm) -> None:
     security = user_container(helm.template(one_container(compute={"inf": 1})))["securityContext"]
     assert security["capabilities"] == {"drop": ["ALL"], "add": ["SYS_ADMIN", "IPC_LOCK"]}
     assert "allowPrivilegeEscalation" not in security
+
+
+def test_the_gateway_and_the_smoke_test_have_the_api_keys_and_nobody_else(helm: Helm) -> None:
+    objects = helm.template(minimal(gateway={"apiKeys": {"secretName": "keys", "requestsPerSecond": 5}}))
+    owners = {
+        owner["metadata"]["name"]
+        for owner, template in pods(objects)
+        for volume in template["spec"].get("volumes", ())
+        if volume.get("secret", {}).get("secretName") == "keys"
+    }
+    assert owners == {"api-hello-gateway", "api-hello-test"}
+    folder = api_json(objects)["gateway"]["apiKeys"]["folder"]
+    for owner, template in pods(objects):
+        if owner["metadata"]["name"] in owners:
+            (each,) = template["spec"]["containers"]
+            assert folder in [mount["mountPath"] for mount in each["volumeMounts"]]

@@ -46,7 +46,7 @@ def test_api_json_is_what_the_glue_expects(helm: Helm) -> None:
         "probes": [{"container": None, "type": "tcp_socket", "port": 8080, "path": None}
                    | PROBE_DEFAULTS | {"periodSeconds": 1}],
         "gateway": {"port": 8888, "adminPort": 15001, "endpoint": "/hello", "maxPayloadMiB": 1024,
-                    "sensitiveHeaders": "drop"},
+                    "sensitiveHeaders": "drop", "maxQueued": None, "apiKeys": None, "allowedOrigins": []},
         "dispatcher": {"adminPort": 15000},
         "scaling": {"targetInFlight": 1, "windowSeconds": 60},
     }  # fmt: skip

@@ -45,6 +45,9 @@ _DOCUMENT: dict[str, Any] = {
         "endpoint": "/hello",
         "maxPayloadMiB": 64,
         "sensitiveHeaders": "drop",
+        "maxQueued": None,
+        "apiKeys": None,
+        "allowedOrigins": [],
     },
     "dispatcher": {"adminPort": 15000},
     "scaling": {"targetInFlight": 4, "windowSeconds": 60},
@@ -62,7 +65,7 @@ def api_document(*changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> None:
     for key, value in changes.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and base[key] is not None:
             _merge(base[key], value)
         else:
             base[key] = value

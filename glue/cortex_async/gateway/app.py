@@ -1,14 +1,17 @@
 """The HTTP API: `POST <endpoint>`, and `GET` and `DELETE <endpoint>/<id>`."""
 
 import functools
+import time
 from typing import TYPE_CHECKING
 
 from aiohttp import HttpVersion11, web
 
-from cortex_async import logs
+from cortex_async import limits, logs
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsUnavailable
+from cortex_async.gateway.api_keys import ApiKeys
 from cortex_async.gateway.cancel import Cancelling
+from cortex_async.gateway.cors import Cors
 from cortex_async.gateway.description import served_description
 from cortex_async.gateway.errors import Handler, Rejected, answered
 from cortex_async.gateway.metrics import GatewayMetrics
@@ -43,6 +46,7 @@ class Gateway:
         budget: MemoryBudget | None = None,
         metrics: GatewayMetrics | None = None,
         spans: "SubmitSpans | None" = None,
+        sampler: Sampler | None = None,
     ) -> None:
         budget = budget or MemoryBudget()
         ids = RequestIds(config.cluster_name, config.name)
@@ -52,7 +56,13 @@ class Gateway:
         self._spans = spans
         self._results = Results(config, ids, store, budget)
         self._cancelling = Cancelling(config, ids, store)
-        self._metrics = metrics or GatewayMetrics(new_registry(), config.name, Sampler(60, 1))
+        self._sampler = sampler or Sampler(60, 1)
+        self._metrics = metrics or GatewayMetrics(new_registry(), config.name, self._sampler)
+        self._max_queued = config.gateway.max_queued
+        self._keys = None
+        if config.gateway.api_keys is not None:
+            self._keys = ApiKeys(config.gateway.api_keys, self._endpoint, time.monotonic)
+        self._origins = config.gateway.allowed_origins
         self._waiters = Waiters()
         self._store = store
         self._ids = ids
@@ -65,13 +75,16 @@ class Gateway:
 
     def application(self) -> web.Application:
         """Return the application to serve."""
-        app = web.Application(middlewares=[self._counted])
+        keys = [] if self._keys is None else [self._keys.middleware]
+        app = web.Application(middlewares=[self._counted, *keys])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/openapi.json", self._description)
         app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
         app.router.add_delete(self._endpoint + "/{id}", self._cancelling.cancel)
+        if self._origins:
+            Cors(self._origins).add_to(app, self._endpoint, self._endpoint + "/{id}")
         return app
 
     @web.middleware
@@ -112,9 +125,12 @@ class Gateway:
         if request.headers["Expect"].lower() != "100-continue":
             return error_document(417, "expectation_failed", "the only Expect that can be met is 100-continue")
         try:
+            if self._keys is not None:
+                self._keys.check(request)
+            self._check_queued()
             self._submission.check_length(request)
         except Rejected as error:  # no middleware runs here
-            return error_document(error.status, error.code, str(error))
+            return error_document(error.status, error.code, str(error), error.headers)
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the response itself has not begun
         return None
@@ -122,12 +138,21 @@ class Gateway:
     async def _submit(self, request: web.Request) -> web.StreamResponse:
         if self.queue is None:
             raise AwsUnavailable("GetQueueUrl", "the queue has not been found yet")
+        self._check_queued()
         request_id = await self._submission.accept(request, self.queue)
         self._metrics.submitted()
         seconds = preferred_seconds(request)
         if seconds and await self._has_ended_within(request, request_id, seconds):
             return await self._results.answer(request, request_id, accepted_headers(request, request_id))
         return accepted(request, request_id)
+
+    def _check_queued(self) -> None:
+        """Raise Rejected (429) when the queue is full, as far as is known: it is sampled every 10 s."""
+        if self._max_queued is None or self._sampler.queued() < self._max_queued:
+            return
+        again = {"Retry-After": str(round(limits.SAMPLE_SECONDS))}
+        message = f"{self._max_queued} requests wait already (gateway.maxQueued); nothing was accepted"
+        raise Rejected(429, "queue_full", message, again)
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         request_id = request.match_info["id"]

@@ -65,7 +65,7 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
         budget = budget_within(memory_limit)
         store = S3Store.open(session, api, PATIENT, budget)
         counters = GatewayMetrics(registry, api.name, sampler)
-        gateway = Gateway(api, store, stall_seconds, budget, counters, spans)
+        gateway = Gateway(api, store, stall_seconds, budget, counters, spans, sampler)
         most = connections_within_descriptors()
         if memory_limit is not None:
             most = min(most, budget.size // limits.CONNECTION_BYTES)
@@ -83,6 +83,8 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
             gateway.queue = finding.result()
             started()
             sampling = asyncio.create_task(sampler.run(gateway.queue.depth))
+            if api.gateway.max_queued is not None:
+                sampler.latest()  # so that it is sampled before the first submission
             await stopping
             gateway.stopping = True
             gateway.stop_waiting()

@@ -25,8 +25,9 @@ ID = web.RequestKey("id", str)
 class Rejected(CortexError):
     """The client's call cannot be taken; `status` is HTTP's, `code` says the same in a word."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
+        self.headers = headers
         self.status = status
         self.code = code
 
@@ -57,7 +58,7 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def _rejection(error: Rejected | NoMemory) -> web.Response:
     if isinstance(error, Rejected):
-        return error_document(error.status, error.code, str(error), _AGAIN if error.status == 503 else None)
+        return error_document(error.status, error.code, str(error), error.headers)
     return error_document(503, "busy", f"{error}; nothing was accepted, try again", _AGAIN)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 
 from aiohttp import web
@@ -43,6 +43,7 @@ class Submission:
         self._inline_limit = config.queue.inline_limit_bytes
         self._limit = config.gateway.max_payload_mib * limits.MIB
         self._sensitive = config.gateway.sensitive_headers == "forward"
+        self._has_keys = config.gateway.api_keys is not None
         self._stall_seconds = stall_seconds
 
     async def accept(self, request: web.Request, queue: Queue) -> str:
@@ -122,7 +123,10 @@ class Submission:
             request.rel_url.raw_query_string.encode()
         except UnicodeEncodeError as error:
             raise Rejected(400, "not_utf8", "the query must be UTF-8") from error
-        headers = kept(request.headers.items(), sensitive=self._sensitive)
+        received: Iterable[tuple[str, str]] = request.headers.items()
+        if self._has_keys:  # they are the gateway's own
+            received = ((name, value) for name, value in received if name.lower() != "authorization")
+        headers = kept(received, sensitive=self._sensitive)
         texts = tuple((name, as_text(value)) for name, value in headers)
         return texts if self._changed is None else self._changed(texts)
 

@@ -133,6 +133,7 @@ def _release(args: argparse.Namespace) -> Release:
     chart = find_chart(args.chart)
     endpoint = args.endpoint_url or _LOOPBACK  # without a port: it is chosen later, apart from the rendered ones
     overlay: dict[str, Any] = {"aws": {"region": REGION, "bucket": BUCKET, "endpointUrl": endpoint}}
+    overlay["gateway"] = {"apiKeys": {"secretName": None}}  # there is no Secret, and only this machine can call
     overlay["emulator"] = {"enabled": False}  # the chart's emulator runs in a cluster
     overlay["monitoring"] = {"tracing": {"endpoint": None}}  # and so does what receives spans
     if args.endpoint_url is None:

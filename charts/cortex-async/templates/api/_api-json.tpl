@@ -5,6 +5,9 @@
 {{- $queue := printf "%s-%s" $values.clusterName $name -}}
 {{- $timeout := $values.pod.request_timeout -}}
 {{- with $timeout }}{{ $timeout = include "cortex-async.seconds" . | int }}{{ end -}}
+{{- $keys := ternary nil (dict "folder" "/etc/cortex-async-keys" "requestsPerSecond" $values.gateway.apiKeys.requestsPerSecond) (empty $values.gateway.apiKeys.secretName) -}}
+{{- $maxQueued := $values.gateway.maxQueued -}}
+{{- with $maxQueued }}{{ $maxQueued = int . }}{{ end -}}
 {{- dict
   "name" $name
   "clusterName" $values.clusterName
@@ -34,7 +37,10 @@
     "adminPort" 15001
     "endpoint" (include "cortex-async.endpoint" .)
     "maxPayloadMiB" (int $values.gateway.maxPayloadMiB)
-    "sensitiveHeaders" $values.gateway.sensitiveHeaders)
+    "sensitiveHeaders" $values.gateway.sensitiveHeaders
+    "maxQueued" $maxQueued
+    "apiKeys" $keys
+    "allowedOrigins" ($values.gateway.cors.allowedOrigins | default list))
   "dispatcher" (dict "adminPort" 15000)
   "scaling" (dict
     "targetInFlight" (include "cortex-async.targetInFlight" . | float64)
