@@ -96,6 +96,13 @@ WAIT_LONGEST_SECONDS = 5.0  # between two looks
 WAIT_LOOKS_A_SECOND = 200  # of all waiters together: a look costs about 0.2 ms of CPU
 WAITERS_AT_MOST = 1_000  # of one gateway; beyond, the status is answered at once
 
+# Progress -----------------------------------------------------------------------------------------------------
+PROGRESS_SECONDS = 2.0  # between two PUTs of a request's progress
+PROGRESS_MESSAGE_BYTES = 1_000  # of UTF-8: S3 takes 2 KB of metadata
+PROGRESS_BYTES = 16_384  # of a report as JSON
+STREAM_COMMENT_SECONDS = 15.0  # without an event: load balancers end a connection on which nothing moves for 60 s
+STREAM_MOST_SECONDS = 43_200  # of one stream; a browser comes back by itself
+
 # Admission ----------------------------------------------------------------------------------------------------
 API_KEY_CHARACTERS = 16  # a shorter key can be guessed, and is none
 API_KEYS_RELOAD_SECONDS = 5.0  # between two looks at the files of the keys, which the kubelet changes

@@ -82,6 +82,7 @@ class Stack:
         """Start a dispatcher with an admin port of its own, so that several may run."""
         document = copy.deepcopy(self.document)
         document["dispatcher"]["adminPort"] = self.admin_port = free_port()
+        self.journal.with_name("progress-url").write_text(f"http://127.0.0.1:{self.admin_port}/progress")
         process = self.command("dispatcher", config=self._write(document))
         if wait:
             self.wait_ready(self.admin_port, process)

@@ -1,8 +1,9 @@
 """The container of the tests: answers as the query of each request asks, and tells what reached it.
 
-`status`, `sleep` (seconds), `hold` (until a file `let-go` is beside the journal), `answer` (the body, verbatim),
-`type` (its Content-Type), `head` (bytes of a header beside it), `fill` (bytes of a JSON string), `echo` (the
-payload, while it comes), `crash` (ends the process), `once` (do this only for the first attempt), `retry_after`.
+`status`, `sleep` (seconds), `progress` (a JSON array of reports), `hold` (until a file `let-go` is beside the
+journal), `answer` (the body, verbatim), `type` (its Content-Type), `head` (bytes of a header beside it), `fill`
+(bytes of a JSON string), `echo` (the payload, while it comes), `crash` (ends the process), `once` (do this only
+for the first attempt), `retry_after`.
 """
 
 import asyncio
@@ -10,8 +11,10 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+import aiohttp
 from aiohttp import web
 
 seen: dict[str, int] = {}
@@ -30,10 +33,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
     journal(f"start {request_id}")
     query = request.query
     if "once" not in query or seen[request_id] == 1:
-        if "sleep" in query:
-            await asyncio.sleep(float(query["sleep"]))
-        if "hold" in query:
-            await let_go(request_id)
+        await as_asked(query, request_id)
         if "crash" in query:
             os._exit(17)
         if "status" in query:
@@ -58,6 +58,24 @@ async def answer(request: web.Request) -> web.StreamResponse:
             "attempt": seen[request_id],
         }
     )
+
+
+async def as_asked(query: Mapping[str, str], request_id: str) -> None:
+    if "sleep" in query:
+        await asyncio.sleep(float(query["sleep"]))
+    if "progress" in query:
+        await reported(request_id, query["progress"])
+    if "hold" in query:
+        await let_go(request_id)
+
+
+async def reported(request_id: str, documents: str) -> None:
+    """Report each of a JSON array, and write down the status of the answers."""
+    async with aiohttp.ClientSession() as http:
+        for document in json.loads(documents):
+            url = f"{Path(os.environ['JOURNAL']).with_name('progress-url').read_text()}/{request_id}"
+            async with http.post(url, data=json.dumps(document)) as response:
+                journal(f"report-{response.status} {request_id}")
 
 
 async def let_go(request_id: str) -> None:

@@ -60,7 +60,7 @@ class Container:
         """Tell the container that a request was cancelled, if it wants to be told."""
         if self._cancel_path is None:
             return
-        url = self._base.join(URL(self._cancel_path, encoded=True))
+        url = self._base.with_path(self._cancel_path, encoded=True)
         timeout = aiohttp.ClientTimeout(total=limits.CANCEL_HOOK_SECONDS)
         try:
             async with self._http.post(

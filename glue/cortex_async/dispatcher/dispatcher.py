@@ -84,6 +84,11 @@ class Dispatcher:
         """Break off what is cancelled, until cancelled itself."""
         await self._cancellations.watch(self._in_flight)
 
+    def report(self, request_id: str, fraction: float | None, message: str | None) -> bool:
+        """Take what the container reports of a request; False when that is not with it."""
+        request = self._in_flight.find(request_id)
+        return request is not None and request.marker.report(fraction, message)
+
     async def drain(self, seconds: float) -> None:
         """Finish what is in flight; what is not finished after that time is given back to the queue."""
         self._is_draining = True

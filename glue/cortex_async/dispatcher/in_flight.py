@@ -120,6 +120,10 @@ class InFlight:
         mean_age = asyncio.get_running_loop().time() - self._began_sum / busy if busy else 0.0
         return Load(busy, self._slots.waiting, asked, mean_age)
 
+    def find(self, request_id: str) -> Request | None:
+        """Return a request in flight; None if there is none of that id."""
+        return self._requests.get(request_id)
+
     def find_duplicate(self, message: Message, received: Received) -> bool:
         """Whether the request is in flight already; then this delivery only adds a receipt handle."""
         request = self._requests.get(message.id)

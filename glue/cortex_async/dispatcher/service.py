@@ -57,6 +57,7 @@ async def serve(config: ApiConfig) -> None:
         counters = DispatcherMetrics(registry, config.name)
         around = spans.around if spans else None
         dispatcher = Dispatcher(config, queue, dead_letters, store, container, readiness, counters, around)
+        admin.progress.report = dispatcher.report
         admin.connected = True
         started()
         heartbeat = asyncio.create_task(dispatcher.heartbeat())

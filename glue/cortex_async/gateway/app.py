@@ -17,6 +17,7 @@ from cortex_async.gateway.errors import Handler, Rejected, answered
 from cortex_async.gateway.metrics import GatewayMetrics
 from cortex_async.gateway.result import Results, accepted, accepted_headers
 from cortex_async.gateway.scaling import Sampler
+from cortex_async.gateway.stream import StatusStream
 from cortex_async.gateway.submit import Submission
 from cortex_async.gateway.wait import Waiters, asked_seconds, preferred_seconds
 from cortex_async.http.connection import error_document
@@ -156,6 +157,8 @@ class Gateway:
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         request_id = request.match_info["id"]
+        if request.rel_url.raw_query_string and request.rel_url.query.get("stream") == "1":
+            return await StatusStream(request, request_id, self._results).run(self._waiters)
         seconds = asked_seconds(request)
         if seconds and self._ids.issued_at(request_id) is not None:
             await self._has_ended_within(request, request_id, seconds)

@@ -43,11 +43,8 @@ class Results:
 
         Raises Rejected (404) for an id that is not of this API or too old, AwsRefused and AwsUnavailable.
         """
-        issued_at = self._ids.issued_at(request_id)
-        if issued_at is None:
-            raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
+        about = self._about(request_id)
         request[ID] = request_id
-        about = {"id": request_id, "status": Status.IN_QUEUE.value, "created_at": _rfc3339(issued_at)}
         with AnswerMemory(self._budget) as memory:
             await memory.wait_for(limits.POLL_BYTES)
             found = await self._store.open_result(request_id)
@@ -57,12 +54,32 @@ class Results:
                 found = await self._store.open_result(request_id)
             if found is not None:
                 return await self._pass_on(request, about, headers, *found)
+        return web.json_response(about | await self._open_status(request_id))
+
+    async def status(self, request_id: str) -> tuple[dict[str, Any], bool]:
+        """Return the status without result or error, and whether that is the end; raises as `answer` does."""
+        about = self._about(request_id)
+        metadata = await self._store.metadata(request_id)
+        if metadata is None:
+            return about | await self._open_status(request_id), False
+        return about | _ended(metadata), True
+
+    def _about(self, request_id: str) -> dict[str, Any]:
+        issued_at = self._ids.issued_at(request_id)
+        if issued_at is None:
+            raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
+        return {"id": request_id, "status": Status.IN_QUEUE.value, "created_at": _rfc3339(issued_at)}
+
+    async def _open_status(self, request_id: str) -> dict[str, Any]:
+        """What is known of a request that has not ended."""
         progress = await self._store.progress(request_id)
         if progress is not None and not progress.is_waiting:
-            return web.json_response(about | {"status": Status.IN_PROGRESS.value})
+            reported = {"progress": progress.fraction, "message": progress.message}
+            known = {name: value for name, value in reported.items() if value is not None}
+            return {"status": Status.IN_PROGRESS.value, **known}
         if not self._ids.is_current(request_id, self._retention_seconds):
             raise Rejected(404, "expired", "the request is older than results are kept")
-        return web.json_response(about)
+        return {}
 
     async def _pass_on(
         self,
@@ -74,11 +91,7 @@ class Results:
         pieces: AsyncIterator[bytes],
     ) -> web.StreamResponse:
         """Wrap the stored bytes, which are JSON, without reading or changing them."""
-        ended = metadata.finished.isoformat()
-        about |= {"status": metadata.status.value, "timestamp": ended, "attempts": metadata.attempt}
-        if metadata.started is not None:
-            about["started_at"] = metadata.started.isoformat(timespec="milliseconds")
-        about["completed_at"] = ended
+        about |= _ended(metadata)
         name = "result" if metadata.status is Status.COMPLETED else "error"
         head = f'{json.dumps(about)[:-1]}, "{name}": '.encode()
         async with aclosing(pieces):  # type: ignore[type-var]
@@ -99,6 +112,15 @@ class Results:
                 if request.transport is not None:
                     request.transport.abort()
             return response
+
+
+def _ended(metadata: ResultMetadata) -> dict[str, Any]:
+    ended = metadata.finished.isoformat()
+    about = {"status": metadata.status.value, "timestamp": ended, "attempts": metadata.attempt}
+    if metadata.started is not None:
+        about["started_at"] = metadata.started.isoformat(timespec="milliseconds")
+    about["completed_at"] = ended
+    return about
 
 
 def _held_while_sent(size: int) -> int:

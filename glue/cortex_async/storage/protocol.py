@@ -49,13 +49,15 @@ class Progress:
 
     `is_shared` says that others could be in the container with it, so that any of them may be to blame when all
     end together; `is_suspect` that this happened before. `is_waiting` says that the attempt is over, and the
-    request waits for the next.
+    request waits for the next. `fraction` (0 to 1) and `message` are what the container has reported.
     """
 
     attempt: int
     is_shared: bool = False
     is_suspect: bool = False
     is_waiting: bool = False
+    fraction: float | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

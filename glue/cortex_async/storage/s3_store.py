@@ -5,6 +5,7 @@ over S3's partitions. Status is not stored, it follows from which of these objec
 """
 
 import asyncio
+import base64
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -36,6 +37,8 @@ _SHARED = f"{META}shared"
 _SUSPECT = f"{META}suspect"
 _STARTED = f"{META}started"
 _WAITING = f"{META}waiting"
+_FRACTION = f"{META}progress"
+_MESSAGE = f"{META}message"
 
 
 def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
@@ -87,6 +90,10 @@ class S3Store:
             headers[_SUSPECT] = "true"
         if progress.is_waiting:
             headers[_WAITING] = "true"
+        if progress.fraction is not None:
+            headers[_FRACTION] = repr(progress.fraction)
+        if progress.message is not None:  # metadata is ASCII
+            headers[_MESSAGE] = base64.b64encode(progress.message.encode()).decode()
         await self._s3.put(self._key(request_id, "in_progress"), b"", headers)
 
     async def progress(self, request_id: str) -> Progress | None:
@@ -96,7 +103,15 @@ class S3Store:
             return None
         attempt = headers.get(f"{META}attempt", "")
         begun = int(attempt) if attempt.isascii() and attempt.isdecimal() else 1  # copied without its metadata
-        return Progress(begun, _SHARED in headers, _SUSPECT in headers, _WAITING in headers)
+        fraction, message = headers.get(_FRACTION), headers.get(_MESSAGE)
+        return Progress(
+            begun,
+            _SHARED in headers,
+            _SUSPECT in headers,
+            _WAITING in headers,
+            None if fraction is None else float(fraction),
+            None if message is None else base64.b64decode(message).decode("utf-8", "replace"),
+        )
 
     async def claim(self, name: str, wanted: Claim, *, instead_of: Claim | None = None) -> Claim:
         """See `Store`."""

@@ -200,17 +200,22 @@ def _plan(
         provision=glue("provision"),
         gateway=glue("gateway"),
         dispatcher=glue("dispatcher"),
-        containers=[_process(each, env, folder, scratch) for each in release.containers],
+        containers=[
+            _process(each, env, folder, scratch, api["dispatcher"]["adminPort"]) for each in release.containers
+        ],
         timeout_seconds=args.timeout,
     )
 
 
-def _process(container: Container, env: Mapping[str, str], folder: Path, scratch: Path) -> Command:
+def _process(
+    container: Container, env: Mapping[str, str], folder: Path, scratch: Path, admin_port: int
+) -> Command:
     own = {
         **env,
         **container.env,
         "CORTEX_CLI_CONFIG_DIR": str(scratch / "cortex" / "client"),
         "CORTEX_MNT": str(scratch / "mnt"),
+        "CORTEX_PROGRESS_URL": f"{_LOOPBACK}:{admin_port}/progress",
     }
     own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
     name = container.name if container.name not in {"emulator", "provision"} else f"container {container.name}"
