@@ -36,7 +36,10 @@ class StorageConfig:
 
 @dataclass(frozen=True)
 class QueueConfig:
-    """The queue: by `url` when something else made it, else by `name`; limits in seconds and bytes."""
+    """The queue: by `url` when something else made it, else by `name`; limits in seconds and bytes.
+
+    By `fairness_header` clients tell whose a request is; None: SQS does not share the pods out.
+    """
 
     url: str | None
     name: str
@@ -45,6 +48,7 @@ class QueueConfig:
     visibility_timeout_seconds: int
     inline_limit_bytes: int
     retry_on: tuple[int, ...]
+    fairness_header: str | None
 
 
 @dataclass(frozen=True)

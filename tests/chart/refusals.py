@@ -139,6 +139,16 @@ SCALING = [
     _key("networking.endpoint", "a//b"),
     _key("networking.endpoint", "a/../b"),
     _key("networking.endpoint", "a?b"),
+    _key("pod.cancel_path", "cancel"),
+    _key("gateway.maxQueued", 0),
+    _key("gateway.apiKeys.requestsPerSecond", 0),
+    _key("gateway.cors.allowedOrigins", ["app.example.com"]),
+    _key("queue.fairnessHeader", "Authorization"),
+    (
+        "tenants on a FIFO queue",
+        minimal(queue={"url": "https://sqs.eu-west-1.amazonaws.com/1/a.fifo", "fairnessHeader": "X-Tenant"}),
+        "queue.fairnessHeader",
+    ),
 ]
 
 _EMULATOR = {"emulator": {"enabled": True, "image": "emulator:1"}}

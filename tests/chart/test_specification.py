@@ -35,6 +35,7 @@ def test_api_json_is_what_the_glue_expects(helm: Helm) -> None:
             "visibilityTimeoutSeconds": 30,
             "inlineLimitBytes": 262144,
             "retryOn": [],
+            "fairnessHeader": None,
         },
         "pod": {
             "port": 8080,

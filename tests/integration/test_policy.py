@@ -1,5 +1,7 @@
 """What a client asks for one request by headers, within what the values allow."""
 
+import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -72,6 +74,34 @@ async def test_request_may_ask_for_a_later_start(api: Client) -> None:
 )
 async def test_what_the_values_do_not_allow_is_refused(api: Client, name: str, value: str) -> None:
     assert await refused(api, {name: value}) == "invalid_policy"
+
+
+async def test_tenants_are_told_apart_for_fair_queues(
+    make_stack: Callable[..., Stack], http: aiohttp.ClientSession
+) -> None:
+    """SQS does the sharing out, by the message group; the emulator only keeps it."""
+    stack = make_stack({"queue": {"fairnessHeader": "X-Tenant"}})
+    stack.provision()
+    stack.gateway()
+    api = Client(stack, http)
+    expected = {
+        await api.submit(headers={"X-Tenant": "a"}): "a",
+        await api.submit(headers={"X-Tenant": "b"}): "b",
+        await api.submit(headers={"X-Tenant": "a", "X-Cortex-Delay-Seconds": "1"}): "a",
+        await api.submit(): None,
+    }
+    odd = await api.submit(headers={"X-Tenant": "two words"})
+    sqs = stack.emulator.client("sqs")
+    url = sqs.get_queue_url(QueueName=stack.document["queue"]["name"])["QueueUrl"]
+    found: dict[str, Any] = {}
+    while len(found) < 5:
+        received = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"], WaitTimeSeconds=2
+        )
+        for each in received.get("Messages", ()):
+            found[json.loads(each["Body"])["id"]] = each.get("Attributes", {}).get("MessageGroupId")
+    assert re.fullmatch("[0-9a-f]{32}", found.pop(odd))
+    assert found == expected
 
 
 async def test_delay_is_refused_where_the_queue_is_fifo(

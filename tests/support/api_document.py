@@ -18,6 +18,7 @@ _DOCUMENT: dict[str, Any] = {
         "visibilityTimeoutSeconds": 60,
         "inlineLimitBytes": 262144,
         "retryOn": [],
+        "fairnessHeader": None,
     },
     "pod": {
         "port": 8080,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cortex_async.errors import ObjectExists, ObjectMissing
-from cortex_async.queue.protocol import Depth, Received
+from cortex_async.queue.protocol import AT_ONCE, Depth, Received, Sending
 from cortex_async.storage.protocol import Cancellation, Claim, Progress, ResultMetadata, Status
 
 Before = dict[str, Callable[[], Awaitable[None]]]
@@ -41,7 +41,7 @@ class MemoryQueue:
         self._show(message)
         return message.id
 
-    async def send(self, request_id: str, body: str, delay_seconds: int = 0) -> None:
+    async def send(self, request_id: str, body: str, how: Sending = AT_ONCE) -> None:
         """See `Queue`."""
         await self._begin("send")
         self.sent.append((request_id, body))

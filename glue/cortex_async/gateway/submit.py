@@ -15,7 +15,7 @@ from cortex_async.gateway.idempotency import Claims, Fingerprint, key_of
 from cortex_async.gateway.policy import Policies
 from cortex_async.http.headers import Headers, as_text, kept
 from cortex_async.queue.message import Message
-from cortex_async.queue.protocol import Queue
+from cortex_async.queue.protocol import Queue, Sending
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Store
@@ -56,7 +56,7 @@ class Submission:
     async def _accept(self, request: web.Request, queue: Queue, headers: Headers, memory: RequestMemory) -> str:
         request_id = request[ID] = self._ids.issue()
         key = key_of(request)
-        policy, delay = self._policies.asked(request), self._policies.delay_seconds(request)
+        policy, how = self._policies.asked(request), self._policies.sending(request)
         pieces = self._pieces(request)
         fingerprint = None
         if key is not None:
@@ -69,8 +69,8 @@ class Submission:
         body = message.encode() if complete else ""
         if complete and len(body.encode()) <= self._inline_limit:
             if key is not None and fingerprint is not None:
-                return await self._send_once(request, queue, message, key, fingerprint.digest(), delay)
-            await queue.send(request_id, body, delay)
+                return await self._send_once(request, queue, message, key, fingerprint.digest(), how)
+            await queue.send(request_id, body, how)
             return request_id
         del message
         reference = Message(request_id, headers, query, None, self._limit, is_checked, policy=policy)
@@ -83,8 +83,8 @@ class Submission:
         try:
             message = dataclasses.replace(reference, size=size)
             if key is not None and fingerprint is not None:
-                return await self._send_once(request, queue, message, key, fingerprint.digest(), delay)
-            await queue.send(request_id, message.encode(), delay)
+                return await self._send_once(request, queue, message, key, fingerprint.digest(), how)
+            await queue.send(request_id, message.encode(), how)
         except (AwsRefused, QueueMissing, Rejected):
             # after another AwsUnavailable the message may be on the queue, and needs its payload
             with suppress(AwsError):
@@ -93,7 +93,7 @@ class Submission:
         return request_id
 
     async def _send_once(
-        self, request: web.Request, queue: Queue, message: Message, key: str, digest: str, delay_seconds: int
+        self, request: web.Request, queue: Queue, message: Message, key: str, digest: str, how: Sending
     ) -> str:
         """Put a request on the queue under the id of its key, unless it has ended; return that id."""
         request_id = await self._claims.claim(key, digest, message.id)
@@ -106,7 +106,7 @@ class Submission:
                 return request_id
             payload_id = message.id if message.payload is None else None
             message = dataclasses.replace(message, id=request_id, payload_id=payload_id)
-        await queue.send(request_id, message.encode(), delay_seconds)
+        await queue.send(request_id, message.encode(), how)
         return request_id
 
     def check_length(self, request: web.Request) -> None:

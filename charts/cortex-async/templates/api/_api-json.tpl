@@ -24,7 +24,8 @@
     "maxAttempts" (int $values.queue.maxAttempts)
     "visibilityTimeoutSeconds" (int $values.queue.visibilityTimeoutSeconds)
     "inlineLimitBytes" (int $values.queue.inlineLimitBytes)
-    "retryOn" ($values.queue.retryOn | default list))
+    "retryOn" ($values.queue.retryOn | default list)
+    "fairnessHeader" $values.queue.fairnessHeader)
   "pod" (dict
     "port" (int $values.pod.port)
     "maxConcurrency" (int $values.pod.max_concurrency)

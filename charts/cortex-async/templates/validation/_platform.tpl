@@ -47,6 +47,9 @@
 {{- end }}
 {{- $accounts = append $accounts $account }}
 {{- end }}
+{{- if and $values.queue.fairnessHeader (hasSuffix ".fifo" ($values.queue.url | default "")) }}
+- queue.fairnessHeader: not with a FIFO queue (queue.url), which would handle the requests of each tenant one by one
+{{- end }}
 {{- with $values.securityContext }}
 {{- if and (eq .level "restricted") (eq (toString .runAsUser) "0") }}
 - securityContext.runAsUser: 0 is root, which securityContext.level restricted does not take; set it to baseline
