@@ -28,6 +28,7 @@ from cortex.exceptions import (
 )
 
 _CALL_SECONDS = 60.0
+_BYTES_SECONDS = 600.0  # without a byte of a result
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60  # of one GET: load balancers end a connection on which nothing moves for 60 s
 _FIRST_PAUSE_SECONDS = 0.1
@@ -103,9 +104,17 @@ class Request:
         except GatewayUnavailable:
             return None
 
+    def _bytes(self) -> bytes:
+        answer = _call("GET", f"{self.url}/result", timeout=_BYTES_SECONDS)
+        if answer.status != 200:
+            raise _refusal(answer)
+        return answer.body
+
     def outcome(self, document: Mapping[str, Any]) -> Any:
-        """Return the result of a request that has ended; raises RequestFailed."""
+        """Return the result of a request that has ended, as bytes if it is no JSON; raises RequestFailed."""
         status = document["status"]
+        if status == "completed" and "result_url" in document:
+            return self._bytes()
         if status == "completed":
             return document.get("result")
         error = document.get("error") or {}

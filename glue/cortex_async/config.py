@@ -55,7 +55,8 @@ class QueueConfig:
 class PodConfig:
     """The web server of the pod; `request_timeout_seconds` is None for no limit.
 
-    It is told of cancelled requests at `cancel_path`, unless that is None.
+    It is told of cancelled requests at `cancel_path`, unless that is None. Results may be JSON, or of
+    `result_content_types`.
     """
 
     port: int
@@ -63,6 +64,7 @@ class PodConfig:
     request_timeout_seconds: int | None
     termination_grace_period_seconds: int
     cancel_path: str | None
+    result_content_types: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class GatewayConfig:
 
     `max_queued` requests may wait before submissions are refused; None: any number. Without `api_keys` everyone
     may call. `allowed_origins` are those of web pages that may; "*": all.
+    Results over `redirect_over_mib` are read from S3 itself; None: none are.
     """
 
     port: int
@@ -104,6 +107,7 @@ class GatewayConfig:
     max_queued: int | None
     api_keys: ApiKeysConfig | None
     allowed_origins: tuple[str, ...]
+    redirect_over_mib: int | None = dataclasses.field(metadata={"key": "redirectOverMiB"})
 
 
 @dataclass(frozen=True)

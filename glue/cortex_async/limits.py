@@ -96,6 +96,9 @@ WAIT_LONGEST_SECONDS = 5.0  # between two looks
 WAIT_LOOKS_A_SECOND = 200  # of all waiters together: a look costs about 0.2 ms of CPU
 WAITERS_AT_MOST = 1_000  # of one gateway; beyond, the status is answered at once
 
+# Presigned URLs of S3 -----------------------------------------------------------------------------------------
+PRESIGNED_SECONDS = 900  # that one is valid; not longer than the credentials that it was signed with
+
 # Progress -----------------------------------------------------------------------------------------------------
 PROGRESS_SECONDS = 2.0  # between two PUTs of a request's progress
 PROGRESS_MESSAGE_BYTES = 1_000  # of UTF-8: S3 takes 2 KB of metadata

@@ -140,6 +140,8 @@ SCALING = [
     _key("networking.endpoint", "a/../b"),
     _key("networking.endpoint", "a?b"),
     _key("pod.cancel_path", "cancel"),
+    _key("pod.result_content_types", ["png"]),
+    _key("gateway.redirectOverMiB", 0),
     _key("gateway.maxQueued", 0),
     _key("gateway.apiKeys.requestsPerSecond", 0),
     _key("gateway.cors.allowedOrigins", ["app.example.com"]),

@@ -26,6 +26,7 @@ _DOCUMENT: dict[str, Any] = {
         "requestTimeoutSeconds": None,
         "terminationGracePeriodSeconds": 60,
         "cancelPath": None,
+        "resultContentTypes": [],
     },
     "probes": [
         {
@@ -49,6 +50,7 @@ _DOCUMENT: dict[str, Any] = {
         "maxQueued": None,
         "apiKeys": None,
         "allowedOrigins": [],
+        "redirectOverMiB": None,
     },
     "dispatcher": {"adminPort": 15000},
     "scaling": {"targetInFlight": 4, "windowSeconds": 60},

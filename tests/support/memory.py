@@ -172,6 +172,7 @@ class MemoryStore:
         *,
         started: datetime | None = None,
         dead_letter: bool = False,
+        content_type: str = "",
     ) -> None:
         """See `Store`; fails only after the last piece, as the completion of an upload does."""
         whole = body if isinstance(body, bytes) else b"".join([piece async for piece in body])
@@ -179,7 +180,7 @@ class MemoryStore:
         if request_id in self.results:
             raise ObjectExists("PutObject", 412, "PreconditionFailed", "it is there")
         self.results[request_id] = (
-            ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started),
+            ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started, content_type, len(whole)),
             whole,
         )
 
@@ -192,6 +193,16 @@ class MemoryStore:
         """See `Store`."""
         await self._begin("metadata")
         return self.results[request_id][0] if request_id in self.results else None
+
+    async def result(self, request_id: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        await self._begin("result")
+        yield self.results[request_id][1][start:stop]
+
+    async def result_url(self, request_id: str) -> str:
+        """See `Store`."""
+        await self._begin("result_url")
+        return f"memory:{request_id}"
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:
         """See `Store`."""

@@ -50,12 +50,13 @@ class S3:
         extra = {"if-none-match": "*"} if once else {}
         await self.send("PutObject", "PUT", key, {**headers, **extra}, body)
 
-    async def open(self, key: str, start: int = 0) -> aiohttp.ClientResponse:
-        """GetObject from byte `start` on, its body unread, for `async with`.
+    async def open(self, key: str, start: int = 0, stop: int | None = None) -> aiohttp.ClientResponse:
+        """GetObject from byte `start` on, and to before byte `stop`, its body unread, for `async with`.
 
         Raises ObjectMissing, and ObjectDamaged when the object ends before `start`.
         """
-        headers = {"range": f"bytes={start}-"} if start else {}
+        end = "" if stop is None else stop - 1
+        headers = {"range": f"bytes={start}-{end}"} if start or stop is not None else {}
         call = Call("GetObject", "GET", self._path(key), "", headers, final_codes=_BEYOND_END)
         try:
             return await self._service.open(call)
@@ -67,6 +68,10 @@ class S3:
     async def head(self, key: str, *, is_optional: bool = False) -> Mapping[str, str]:
         """HeadObject: the object's headers; raises ObjectMissing."""
         return (await self.send("HeadObject", "HEAD", key, {}, b"", is_optional=is_optional)).headers
+
+    async def presigned(self, method: str, key: str) -> str:
+        """Return a URL by which anybody may make this one call, for `PRESIGNED_SECONDS`."""
+        return await self._service.presigned(method, self._path(key), limits.PRESIGNED_SECONDS)
 
     async def delete(self, key: str) -> None:
         """DeleteObject; a key that is not there is no error."""

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol
+from urllib.parse import quote
 
 
 class Keys(Protocol):
@@ -61,6 +62,27 @@ class Signer:
             f"SignedHeaders={signed_names}, Signature={signature}"
         )
         return signed
+
+    def presigned_query(
+        self, method: str, path: str, host: str, keys: Keys, timestamp: float, seconds: int
+    ) -> str:
+        """Return the query by which anybody may make the call to S3, with any body, for so many seconds."""
+        moment = self._moment(int(timestamp))
+        scope = f"{moment[:8]}/{self._region}/{self._service}/aws4_request"
+        parameters = {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": f"{keys.access_key}/{scope}",
+            "X-Amz-Date": moment,
+            "X-Amz-Expires": str(seconds),
+            "X-Amz-SignedHeaders": "host",
+            **({"X-Amz-Security-Token": keys.token} if keys.token else {}),
+        }
+        query = "&".join(f"{name}={quote(parameters[name], safe='-_.~')}" for name in sorted(parameters))
+        canonical = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
+        signature = hmac.digest(self._signing_key(keys.secret_key, moment[:8]), to_sign.encode(), "sha256").hex()
+        return f"{query}&X-Amz-Signature={signature}"
 
     def _moment(self, second: int) -> str:
         if self._second[0] != second:

@@ -21,6 +21,7 @@ from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.dispatcher.response_body import excerpt, is_small, json_pieces, read_json
 from cortex_async.dispatcher.results import store_result
 from cortex_async.errors import ObjectDamaged, ObjectMissing, ObjectTooLarge, UploadLost
+from cortex_async.http.content_coding import decoded
 from cortex_async.http.overrides import InvalidResponse
 from cortex_async.storage.protocol import Status, Store
 
@@ -51,6 +52,7 @@ class AttemptRunner:
         self._in_flight = in_flight
         self._max_attempts = config.queue.max_attempts
         self._retry_on = config.queue.retry_on
+        self._result_types = config.pod.result_content_types
         longest = limits.SQS_VISIBILITY_SECONDS - limits.VISIBILITY_MARGIN_SECONDS
         self._timeout_seconds = min(config.pod.request_timeout_seconds or longest, longest)
 
@@ -145,11 +147,12 @@ class AttemptRunner:
             response.headers.get("Retry-After"),
             self.attempts(request),
             self._retry_on,
+            self._result_types,
         )
         if decision.action is not Action.COMPLETE:
             return Verdict(decision, response.status, await excerpt(response))
         try:
-            await self._store_body(request, response, timer)
+            await self._store_body(request, response, timer, decision.content_type)
         except InvalidJson as error:
             return Verdict(outcome.on_invalid_json(str(error)), response.status)
         except ObjectTooLarge as error:
@@ -160,16 +163,17 @@ class AttemptRunner:
         return Verdict(decision)
 
     async def _store_body(
-        self, request: Request, response: aiohttp.ClientResponse, timer: ContainerTimeout
+        self, request: Request, response: aiohttp.ClientResponse, timer: ContainerTimeout, content_type: str
     ) -> None:
         body: bytes | AsyncIterator[bytes]
         if is_small(response):
-            body = await read_json(response)
+            body = await (response.read() if content_type else read_json(response))
             self._container_is_done(request, timer)
             await asyncio.sleep(0)  # the next request goes first
         else:
-            body = self._until_read(request, timer, timer.while_storing(json_pieces(response)))
-        await store_result(self._store, request, body, Status.COMPLETED)
+            pieces = decoded(response) if content_type else json_pieces(response)
+            body = self._until_read(request, timer, timer.while_storing(pieces))
+        await store_result(self._store, request, body, Status.COMPLETED, content_type=content_type)
 
     async def _until_read(
         self, request: Request, timer: ContainerTimeout, pieces: AsyncIterator[bytes]

@@ -15,6 +15,7 @@ from cortex_async.gateway.cors import Cors
 from cortex_async.gateway.description import served_description
 from cortex_async.gateway.errors import Handler, Rejected, answered
 from cortex_async.gateway.metrics import GatewayMetrics
+from cortex_async.gateway.raw_result import RawResults
 from cortex_async.gateway.result import Results, accepted, accepted_headers
 from cortex_async.gateway.scaling import Sampler
 from cortex_async.gateway.stream import StatusStream
@@ -56,6 +57,7 @@ class Gateway:
         self._submission = Submission(config, ids, store, stall_seconds, budget, within_submit)
         self._spans = spans
         self._results = Results(config, ids, store, budget)
+        self._raw_results = RawResults(config, self._results, store, budget)
         self._cancelling = Cancelling(config, ids, store)
         self._sampler = sampler or Sampler(60, 1)
         self._metrics = metrics or GatewayMetrics(new_registry(), config.name, self._sampler)
@@ -83,9 +85,12 @@ class Gateway:
         app.router.add_get("/openapi.json", self._description)
         app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
+        app.router.add_get(self._endpoint + "/{id}/result", self._raw_results.answer, allow_head=False)
         app.router.add_delete(self._endpoint + "/{id}", self._cancelling.cancel)
         if self._origins:
-            Cors(self._origins).add_to(app, self._endpoint, self._endpoint + "/{id}")
+            Cors(self._origins).add_to(
+                app, self._endpoint, self._endpoint + "/{id}", self._endpoint + "/{id}/result"
+            )
         return app
 
     @web.middleware

@@ -64,6 +64,10 @@ class Results:
             return about | await self._open_status(request_id), False
         return about | _ended(metadata), True
 
+    def check(self, request_id: str) -> None:
+        """Raise Rejected (404) for what is no id of this API."""
+        self._about(request_id)
+
     def _about(self, request_id: str) -> dict[str, Any]:
         issued_at = self._ids.issued_at(request_id)
         if issued_at is None:
@@ -92,6 +96,14 @@ class Results:
     ) -> web.StreamResponse:
         """Wrap the stored bytes, which are JSON, without reading or changing them."""
         about |= _ended(metadata)
+        if metadata.content_type:
+            await _closed(pieces)
+            raw = {
+                "result": None,
+                "content_type": metadata.content_type,
+                "result_url": result_url(request, about["id"]),
+            }
+            return web.json_response(about | raw, headers=headers)
         name = "result" if metadata.status is Status.COMPLETED else "error"
         head = f'{json.dumps(about)[:-1]}, "{name}": '.encode()
         async with aclosing(pieces):  # type: ignore[type-var]
@@ -130,6 +142,12 @@ def _held_while_sent(size: int) -> int:
 async def _closed(pieces: AsyncIterator[bytes]) -> None:
     async with aclosing(pieces):  # type: ignore[type-var]
         await anext(pieces, None)  # only a reading that has begun can be closed
+
+
+def result_url(request: web.Request, request_id: str) -> str:
+    """Where the bytes of a result are; the call was a submission or asked for the status."""
+    path = request.rel_url.raw_path.removesuffix(f"/{request_id}")
+    return f"{_origin(request)}{path}/{request_id}/result"
 
 
 def accepted(request: web.Request, request_id: str) -> web.Response:

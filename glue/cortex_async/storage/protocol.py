@@ -34,6 +34,7 @@ class ResultMetadata:
 
     `attempt` counts those that were made. `started` is when the last of them began; None without any, and in
     results of earlier versions. `dead_letter` says that the request is a dead letter too, which needs its payload.
+    `content_type` is that of a result that is no JSON, else "". `size` (bytes) and `etag` are the store's.
     """
 
     status: Status
@@ -41,6 +42,9 @@ class ResultMetadata:
     finished: datetime
     dead_letter: bool = False
     started: datetime | None = None
+    content_type: str = ""
+    size: int = 0
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,9 @@ class Store(Protocol):
         *,
         started: datetime | None = None,
         dead_letter: bool = False,
+        content_type: str = "",
     ) -> None:
-        """Store a result, once and for all; of an iterator that raises, nothing is stored.
+        """Store a result, once and for all, as JSON unless a type is given; of an iterator that raises, nothing.
 
         Raises ObjectExists when there is a result already, and for an iterator UploadLost and ObjectTooLarge.
         """
@@ -133,6 +138,14 @@ class Store(Protocol):
 
     async def metadata(self, request_id: str) -> ResultMetadata | None:
         """Return a result's metadata; None without one. Raises DamagedResult."""
+        ...
+
+    def result(self, request_id: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Read a result's bytes from `start` to before `stop`, piece by piece; raises as `payload` does."""
+        ...
+
+    async def result_url(self, request_id: str) -> str:
+        """Return a URL by which anybody may read a result, for `PRESIGNED_SECONDS`."""
         ...
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:

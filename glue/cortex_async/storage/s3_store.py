@@ -32,6 +32,7 @@ from cortex_async.storage.protocol import (
 
 log = logging.getLogger(__name__)
 
+_JSON = "application/json"
 _DEAD_LETTER = f"{META}dead-letter"
 _SHARED = f"{META}shared"
 _SUSPECT = f"{META}suspect"
@@ -153,11 +154,13 @@ class S3Store:
         *,
         started: datetime | None = None,
         dead_letter: bool = False,
+        content_type: str = "",
     ) -> None:
         """See `Store`."""
 
         def headers() -> dict[str, str]:
-            return _headers_of(ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started))
+            metadata = ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started, content_type)
+            return _headers_of(metadata)
 
         key = self._key(request_id, "result")
         if isinstance(body, bytes):
@@ -173,6 +176,14 @@ class S3Store:
         """See `Store`."""
         headers = await self._head(request_id, "result")
         return None if headers is None else _metadata_of(headers)
+
+    def result(self, request_id: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        return self._pieces(self._key(request_id, "result"), stop, start=start)
+
+    async def result_url(self, request_id: str) -> str:
+        """See `Store`."""
+        return await self._s3.presigned("GET", self._key(request_id, "result"))
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:
         """See `Store`."""
@@ -260,17 +271,17 @@ class S3Store:
             raise
 
     async def _pieces(
-        self, key: str, size: int, response: aiohttp.ClientResponse | None = None
+        self, key: str, size: int, response: aiohttp.ClientResponse | None = None, start: int | None = None
     ) -> AsyncIterator[bytes]:
         """Read an object of `size` bytes; a connection that breaks is taken up again where it broke.
 
-        Raises ObjectDamaged when it has another size.
+        With `start`, read from there on; `size` is where to end. Raises ObjectDamaged when it has another size.
         """
-        done = 0
+        done = start or 0
         backoff = None  # from the first break on that brought nothing more
         while True:
             if response is None:
-                response = await self._s3.open(key, start=done)
+                response = await self._s3.open(key, start=done, stop=None if start is None else size)
             left = response.content_length
             if left is not None and done + left != size:
                 response.close()
@@ -318,7 +329,7 @@ async def _cancelled(sending: set[asyncio.Task[None]]) -> None:
 
 def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
     return {
-        "content-type": "application/json",
+        "content-type": metadata.content_type or _JSON,
         f"{META}status": metadata.status.value,
         f"{META}attempt": str(metadata.attempt),
         f"{META}finished": metadata.finished.isoformat(timespec="milliseconds"),
@@ -328,6 +339,7 @@ def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
 
 
 def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
+    content_type = headers.get("Content-Type", _JSON)
     try:
         return ResultMetadata(
             Status(headers[f"{META}status"]),
@@ -335,6 +347,9 @@ def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
             datetime.fromisoformat(headers[f"{META}finished"]),
             _DEAD_LETTER in headers,
             datetime.fromisoformat(headers[_STARTED]) if _STARTED in headers else None,
+            "" if content_type == _JSON else content_type,
+            int(headers.get("Content-Length", 0)),
+            headers.get("ETag", ""),
         )
     except (KeyError, ValueError) as error:
         raise DamagedResult(

@@ -6,6 +6,8 @@
 {{- $timeout := $values.pod.request_timeout -}}
 {{- with $timeout }}{{ $timeout = include "cortex-async.seconds" . | int }}{{ end -}}
 {{- $keys := ternary nil (dict "folder" "/etc/cortex-async-keys" "requestsPerSecond" $values.gateway.apiKeys.requestsPerSecond) (empty $values.gateway.apiKeys.secretName) -}}
+{{- $redirectOver := $values.gateway.redirectOverMiB -}}
+{{- with $redirectOver }}{{ $redirectOver = int . }}{{ end -}}
 {{- $maxQueued := $values.gateway.maxQueued -}}
 {{- with $maxQueued }}{{ $maxQueued = int . }}{{ end -}}
 {{- dict
@@ -31,7 +33,8 @@
     "maxConcurrency" (int $values.pod.max_concurrency)
     "requestTimeoutSeconds" $timeout
     "terminationGracePeriodSeconds" (include "cortex-async.gracePeriod" . | int)
-    "cancelPath" $values.pod.cancel_path)
+    "cancelPath" $values.pod.cancel_path
+    "resultContentTypes" ($values.pod.result_content_types | default list))
   "probes" (include "cortex-async.dispatcherProbes" . | fromJsonArray)
   "gateway" (dict
     "port" 8888
@@ -41,7 +44,8 @@
     "sensitiveHeaders" $values.gateway.sensitiveHeaders
     "maxQueued" $maxQueued
     "apiKeys" $keys
-    "allowedOrigins" ($values.gateway.cors.allowedOrigins | default list))
+    "allowedOrigins" ($values.gateway.cors.allowedOrigins | default list)
+    "redirectOverMiB" $redirectOver)
   "dispatcher" (dict "adminPort" 15000)
   "scaling" (dict
     "targetInFlight" (include "cortex-async.targetInFlight" . | float64)
