@@ -129,10 +129,17 @@ class _Store:
         *,
         started: datetime | None = None,
         dead_letter: bool = False,
+        content_type: str = "",
     ) -> None:
         """See `Store`."""
         about = {"cortex_async.status": status.value, "cortex_async.attempt": attempt}
         with self._sender.current("store", None, trace.SpanKind.CLIENT, about):
             await self._store.put_result(
-                request_id, body, status, attempt, started=started, dead_letter=dead_letter
+                request_id,
+                body,
+                status,
+                attempt,
+                started=started,
+                dead_letter=dead_letter,
+                content_type=content_type,
             )
