@@ -52,6 +52,7 @@ def test_api_json_is_what_the_glue_expects(helm: Helm) -> None:
                     "redirectOverMiB": None},
         "dispatcher": {"adminPort": 15000},
         "scaling": {"targetInFlight": 1, "windowSeconds": 60},
+        "tracing": {"endpoint": None, "sampleRatio": 1},
     }  # fmt: skip
 
 
