@@ -113,9 +113,7 @@ PREFLIGHT_SECONDS = 600  # that a browser may keep what it was told of CORS
 
 # Cancelling ---------------------------------------------------------------------------------------------------
 CANCEL_UNSEEN_SECONDS = 1.0  # a younger request begins without a look for a cancellation, which costs a call
-CANCEL_SETTLE_SECONDS = (
-    2.0  # the age at which a cancellation is confirmed: whatever began unseen has begun by then
-)
+CANCEL_SETTLE_SECONDS = 2.0  # until it is confirmed; over TURN_SECONDS: whoever looked before it has begun by then
 CANCEL_WATCH_SECONDS = 7.0  # between two looks while the container works: with the calls it makes less than 10
 CANCEL_HOOK_SECONDS = 5.0  # for the container's answer to pod.cancel_path
 
