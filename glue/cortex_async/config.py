@@ -96,7 +96,8 @@ class GatewayConfig:
 
     `max_queued` requests may wait before submissions are refused; None: any number. Without `api_keys` everyone
     may call. `allowed_origins` are those of web pages that may; "*": all.
-    Results over `redirect_over_mib` are read from S3 itself; None: none are.
+    Results over `redirect_over_mib` are read from S3 itself; None: none are. With `uploads`
+    clients may put payloads into S3 themselves.
     """
 
     port: int
@@ -108,6 +109,7 @@ class GatewayConfig:
     api_keys: ApiKeysConfig | None
     allowed_origins: tuple[str, ...]
     redirect_over_mib: int | None = dataclasses.field(metadata={"key": "redirectOverMiB"})
+    uploads: bool
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,7 @@ def _convert(hint: Any, value: object, path: str) -> Any:
     return value
 
 
-_names = {str: "a string", int: "an integer", float: "a number"}
+_names = {bool: "true or false", str: "a string", int: "an integer", float: "a number"}
 
 
 def _kind(value: object) -> str:

@@ -10,6 +10,7 @@ SQS_LONG_POLL_SECONDS = 20  # the longest that SQS offers
 SQS_VISIBILITY_SECONDS = 43_200  # 12 hours, counted from the receive
 SQS_OLD_MESSAGE_BYTES = 262_144  # the default of queues made before SQS took 1 MiB (August 2025)
 SQS_RETENTION_DAYS = 14  # the longest that SQS keeps a message; dead letters get it
+S3_PUT_BYTES = 5 * 2**30  # of one PutObject
 SQS_DELAY_SECONDS = 900  # the longest that SQS delays a message
 S3_PART_BYTES = 5 * MIB  # the smallest part that S3 takes, but for the last
 S3_PARTS = 10_000  # of one upload; the maximum of gateway.maxPayloadMiB follows from both
@@ -97,6 +98,7 @@ WAIT_LOOKS_A_SECOND = 200  # of all waiters together: a look costs about 0.2 ms 
 WAITERS_AT_MOST = 1_000  # of one gateway; beyond, the status is answered at once
 
 # Presigned URLs of S3 -----------------------------------------------------------------------------------------
+UPLOAD_REQUEST_BYTES = 4096  # of the call that begins an upload
 PRESIGNED_SECONDS = 900  # that one is valid; not longer than the credentials that it was signed with
 
 # Progress -----------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from support.stack import Client, Stack
 
 CHANGES = {
     "queue": {"inlineLimitBytes": 1024, "maxAttempts": 2, "visibilityTimeoutSeconds": 10},
-    "gateway": {"maxPayloadMiB": 6},
+    "gateway": {"maxPayloadMiB": 6, "uploads": True},
     "pod": {"maxConcurrency": 10},
 }
 _LARGE = 5_500_000  # more than one part of a multipart upload
@@ -49,6 +49,7 @@ async def record(stack: Stack, recorders: Mapping[str, Recorder]) -> None:
             _repeated(client),
             _cancelled(client),
             _waited(client),
+            _uploaded(client),
             _too_large(http, stack.url),
             client.ended(await client.submit(query="?die")),
             _redrive(client, recorders["dead-letters"]),
@@ -74,6 +75,16 @@ async def _cancelled(client: Client) -> None:
     for each, status in ((request_id, 409), (await client.submit(query="?sleep"), 202)):
         async with client.http.delete(f"{client.stack.url}/{each}") as response:
             assert response.status in (202, status)
+
+
+async def _uploaded(client: Client) -> None:
+    """Submits what was uploaded to S3."""
+    url = client.stack.url
+    async with client.http.post(f"{url}/uploads", json={"size": 3}) as response:
+        upload = await response.json()
+    async with client.http.put(upload["upload_url"], data=b"abc") as response:
+        assert response.status < 300
+    await client.ended(await client.submit(headers={"X-Cortex-Upload-ID": upload["id"]}))
 
 
 async def _waited(client: Client) -> None:

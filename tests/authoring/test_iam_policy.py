@@ -56,7 +56,13 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
         asyncio.run(record(stack, calls))
         aws = {"region": emulator.region, "bucket": BUCKET}
         values = folder / "values.yaml"
-        made = minimal(name=stack.name, clusterName="test", aws=aws, queue={"deleteOnUninstall": True})
+        made = minimal(
+            name=stack.name,
+            clusterName="test",
+            aws=aws,
+            queue={"deleteOnUninstall": True},
+            gateway={"uploads": True},
+        )
         values.write_text(yaml.safe_dump(made))
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             assert main(["iam-policy", str(values)]) == 0

@@ -51,6 +51,7 @@ _DOCUMENT: dict[str, Any] = {
         "apiKeys": None,
         "allowedOrigins": [],
         "redirectOverMiB": None,
+        "uploads": False,
     },
     "dispatcher": {"adminPort": 15000},
     "scaling": {"targetInFlight": 4, "windowSeconds": 60},

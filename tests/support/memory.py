@@ -137,6 +137,16 @@ class MemoryStore:
         await self._begin("delete_payload")
         self.payloads.pop(request_id, None)
 
+    async def payload_size(self, request_id: str) -> int | None:
+        """See `Store`."""
+        await self._begin("payload_size")
+        return len(self.payloads[request_id]) if request_id in self.payloads else None
+
+    async def upload_url(self, request_id: str, size: int) -> str:
+        """See `Store`."""
+        await self._begin("upload_url")
+        return f"memory:{request_id}"
+
     async def mark_in_progress(self, request_id: str, progress: Progress) -> None:
         """See `Store`."""
         await self._begin("mark_in_progress")

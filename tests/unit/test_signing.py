@@ -63,13 +63,16 @@ def test_signing_key_is_not_kept_beyond_its_day_or_secret(change: str) -> None:
     assert signer.sign("GET", "/", "", headers, b"", second, later) == fresh
 
 
-@given(method=st.sampled_from(["GET", "PUT"]), path=PATHS, token=TOKENS)
-def test_presigned_url_is_botocores(method: str, path: str, token: str | None) -> None:
+@given(method=st.sampled_from(["GET", "PUT"]), path=PATHS, token=TOKENS, length=st.none() | st.integers(0, 2**40))
+def test_presigned_url_is_botocores(method: str, path: str, token: str | None, length: int | None) -> None:
+    headers = {} if length is None else {"content-length": str(length)}
     keys = SimpleNamespace(access_key="AKID", secret_key="secret", token=token)
     timestamp = datetime.datetime(2026, 11, 23, 12, 30, 15, tzinfo=datetime.UTC).timestamp()
-    query = Signer("s3", "eu-west-1").presigned_query(method, path, "host.example", keys, timestamp, 900)
+    query = Signer("s3", "eu-west-1").presigned_query(
+        method, path, {"host": "host.example", **headers}, keys, timestamp, 900
+    )
     signer = botocore.auth.S3SigV4QueryAuth(Credentials("AKID", "secret", token), "s3", "eu-west-1", expires=900)
-    request = AWSRequest(method, f"https://host.example{path}")
+    request = AWSRequest(method, f"https://host.example{path}", headers=headers)
     moment = datetime.datetime(2026, 11, 23, 12, 30, 15)
     with mock.patch("botocore.auth.get_current_datetime", return_value=moment):
         signer.add_auth(request)

@@ -126,15 +126,18 @@ class Service:
         """
         return await self._retrying(call, read=False)
 
-    async def presigned(self, method: str, path: str, seconds: int) -> str:
-        """Return the URL of a call that anybody may make for so many seconds; raises AwsUnavailable."""
+    async def presigned(self, method: str, path: str, headers: Mapping[str, str], seconds: int) -> str:
+        """Return the URL of a call that anybody may make for so many seconds, with these headers.
+
+        Raises AwsUnavailable.
+        """
         try:
             keys = await self._session.credentials.current(time.monotonic() + limits.GATEWAY_AWS_SECONDS)
         except CredentialsError as error:
             raise AwsUnavailable("presigned URL", str(error)) from error
         path = self._base_path + path
         now = time.time() + self._session.clock_offset
-        query = self._signer.presigned_query(method, path, self._host, keys, now, seconds)
+        query = self._signer.presigned_query(method, path, {"host": self._host, **headers}, keys, now, seconds)
         return f"{self._origin}{path}?{query}"
 
     async def _retrying(self, call: Call, *, read: bool) -> aiohttp.ClientResponse:

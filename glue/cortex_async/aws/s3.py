@@ -69,9 +69,9 @@ class S3:
         """HeadObject: the object's headers; raises ObjectMissing."""
         return (await self.send("HeadObject", "HEAD", key, {}, b"", is_optional=is_optional)).headers
 
-    async def presigned(self, method: str, key: str) -> str:
-        """Return a URL by which anybody may make this one call, for `PRESIGNED_SECONDS`."""
-        return await self._service.presigned(method, self._path(key), limits.PRESIGNED_SECONDS)
+    async def presigned(self, method: str, key: str, headers: Mapping[str, str]) -> str:
+        """Return a URL by which anybody may make this one call with these headers, for `PRESIGNED_SECONDS`."""
+        return await self._service.presigned(method, self._path(key), headers, limits.PRESIGNED_SECONDS)
 
     async def delete(self, key: str) -> None:
         """DeleteObject; a key that is not there is no error."""

@@ -64,9 +64,14 @@ class Signer:
         return signed
 
     def presigned_query(
-        self, method: str, path: str, host: str, keys: Keys, timestamp: float, seconds: int
+        self, method: str, path: str, headers: Mapping[str, str], keys: Keys, timestamp: float, seconds: int
     ) -> str:
-        """Return the query by which anybody may make the call to S3, with any body, for so many seconds."""
+        """Return the query by which anybody may make the call to S3, with any body, for so many seconds.
+
+        The call must have these headers, `host` among them.
+        """
+        names = sorted(headers)
+        lines = "".join([f"{name}:{headers[name]}\n" for name in names])
         moment = self._moment(int(timestamp))
         scope = f"{moment[:8]}/{self._region}/{self._service}/aws4_request"
         parameters = {
@@ -74,11 +79,11 @@ class Signer:
             "X-Amz-Credential": f"{keys.access_key}/{scope}",
             "X-Amz-Date": moment,
             "X-Amz-Expires": str(seconds),
-            "X-Amz-SignedHeaders": "host",
+            "X-Amz-SignedHeaders": ";".join(names),
             **({"X-Amz-Security-Token": keys.token} if keys.token else {}),
         }
         query = "&".join(f"{name}={quote(parameters[name], safe='-_.~')}" for name in sorted(parameters))
-        canonical = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+        canonical = f"{method}\n{path}\n{query}\n{lines}\n{';'.join(names)}\nUNSIGNED-PAYLOAD"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
         signature = hmac.digest(self._signing_key(keys.secret_key, moment[:8]), to_sign.encode(), "sha256").hex()

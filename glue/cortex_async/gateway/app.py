@@ -20,6 +20,7 @@ from cortex_async.gateway.result import Results, accepted, accepted_headers
 from cortex_async.gateway.scaling import Sampler
 from cortex_async.gateway.stream import StatusStream
 from cortex_async.gateway.submit import Submission
+from cortex_async.gateway.uploads import Uploads
 from cortex_async.gateway.wait import Waiters, asked_seconds, preferred_seconds
 from cortex_async.http.connection import error_document
 from cortex_async.metrics import new_registry
@@ -53,8 +54,10 @@ class Gateway:
         budget = budget or MemoryBudget()
         ids = RequestIds(config.cluster_name, config.name)
         self._endpoint = config.gateway.endpoint
+        self._takes_uploads = config.gateway.uploads
+        self._uploads = Uploads(config, ids, store)
         within_submit = spans.within_submit if spans else None
-        self._submission = Submission(config, ids, store, stall_seconds, budget, within_submit)
+        self._submission = Submission(config, ids, store, self._uploads, stall_seconds, budget, within_submit)
         self._spans = spans
         self._results = Results(config, ids, store, budget)
         self._raw_results = RawResults(config, self._results, store, budget)
@@ -84,6 +87,8 @@ class Gateway:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/openapi.json", self._description)
         app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
+        if self._takes_uploads:
+            app.router.add_post(self._endpoint + "/uploads", self._uploads.begin)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
         app.router.add_get(self._endpoint + "/{id}/result", self._raw_results.answer, allow_head=False)
         app.router.add_delete(self._endpoint + "/{id}", self._cancelling.cancel)

@@ -13,6 +13,8 @@ from cortex_async.errors import AwsError, AwsRefused, QueueMissing
 from cortex_async.gateway.errors import ID, Rejected
 from cortex_async.gateway.idempotency import Claims, Fingerprint, key_of
 from cortex_async.gateway.policy import Policies
+from cortex_async.gateway.uploads import HEADER as UPLOAD
+from cortex_async.gateway.uploads import Uploads
 from cortex_async.http.headers import Headers, as_text, kept
 from cortex_async.queue.message import Message
 from cortex_async.queue.protocol import Queue, Sending
@@ -30,6 +32,7 @@ class Submission:
         config: ApiConfig,
         ids: RequestIds,
         store: Store,
+        uploads: Uploads,
         stall_seconds: float,
         budget: MemoryBudget,
         changed: Callable[[Headers], Headers] | None = None,
@@ -40,6 +43,7 @@ class Submission:
         self._claims = Claims(config, ids, store)
         self._policies = Policies(config)
         self._store = store
+        self._uploads = uploads
         self._inline_limit = config.queue.inline_limit_bytes
         self._limit = config.gateway.max_payload_mib * limits.MIB
         self._sensitive = config.gateway.sensitive_headers == "forward"
@@ -57,6 +61,10 @@ class Submission:
         request_id = request[ID] = self._ids.issue()
         key = key_of(request)
         policy, how = self._policies.asked(request), self._policies.sending(request)
+        if UPLOAD in request.headers:
+            return await self._accept_uploaded(
+                request, queue, Message(request_id, headers, "", None, 0, policy=policy), how
+            )
         pieces = self._pieces(request)
         fingerprint = None
         if key is not None:
@@ -92,6 +100,26 @@ class Submission:
             raise
         return request_id
 
+    async def _accept_uploaded(self, request: web.Request, queue: Queue, begun: Message, how: Sending) -> str:
+        """Put a request on the queue whose payload was uploaded before; `begun` is what is known of it already."""
+        upload_id, size = await self._uploads.uploaded(request)
+        if size > self._limit:
+            raise self._too_large()
+        key = key_of(request)
+        query = request.rel_url.raw_query_string
+        message = dataclasses.replace(
+            begun, query=query, size=size, is_checked=key is not None, payload_id=upload_id
+        )
+        body = message.encode()
+        if len(body.encode()) > limits.SQS_BATCH_BYTES:
+            raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
+        if key is not None:
+            return await self._send_once(
+                request, queue, message, key, Fingerprint(request, upload_id).digest(), how
+            )
+        await queue.send(message.id, body, how)
+        return message.id
+
     async def _send_once(
         self, request: web.Request, queue: Queue, message: Message, key: str, digest: str, how: Sending
     ) -> str:
@@ -102,9 +130,9 @@ class Submission:
             if await self._store.has_result(request_id):
                 if message.payload is None:
                     with suppress(AwsError):
-                        await self._store.delete_payload(message.id)
+                        await self._store.delete_payload(message.stored_under)
                 return request_id
-            payload_id = message.id if message.payload is None else None
+            payload_id = message.stored_under if message.payload is None else None
             message = dataclasses.replace(message, id=request_id, payload_id=payload_id)
         await queue.send(request_id, message.encode(), how)
         return request_id

@@ -99,6 +99,14 @@ class Store(Protocol):
         """Remove a payload that is no longer needed; a refusal is raised, by a persistent store too."""
         ...
 
+    async def payload_size(self, request_id: str) -> int | None:
+        """Return the size of a payload in bytes; None without one."""
+        ...
+
+    async def upload_url(self, request_id: str, size: int) -> str:
+        """Return a URL by which anybody may store a payload of `size` bytes by PUT, for `PRESIGNED_SECONDS`."""
+        ...
+
     async def mark_in_progress(self, request_id: str, progress: Progress) -> None:
         """Write the in_progress object."""
         ...

@@ -82,6 +82,16 @@ class S3Store:
         """See `Store`."""
         await self._s3.delete(self._key(request_id, "payload"))
 
+    async def payload_size(self, request_id: str) -> int | None:
+        """See `Store`."""
+        headers = await self._head(request_id, "payload")
+        return None if headers is None else int(headers["Content-Length"])
+
+    async def upload_url(self, request_id: str, size: int) -> str:
+        """See `Store`."""
+        key = self._key(request_id, "payload")
+        return await self._s3.presigned("PUT", key, {"content-length": str(size)})
+
     async def mark_in_progress(self, request_id: str, progress: Progress) -> None:
         """See `Store`."""
         headers = {f"{META}attempt": str(progress.attempt)}
@@ -183,7 +193,7 @@ class S3Store:
 
     async def result_url(self, request_id: str) -> str:
         """See `Store`."""
-        return await self._s3.presigned("GET", self._key(request_id, "result"))
+        return await self._s3.presigned("GET", self._key(request_id, "result"), {})
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:
         """See `Store`."""

@@ -168,6 +168,7 @@ def policy(
         writing.render_template(
             "iam-policy.json.j2",
             part=part,
+            uploads=api.gateway.uploads,
             queue=_given_queue(api, partition) if api.queue.url else f"{queue}:{api.queue.name}",
             dead_letters=f"{queue}:{api.queue.dead_letter_name}",
             lookup=api.queue.url is None,

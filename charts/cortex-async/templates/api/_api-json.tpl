@@ -45,7 +45,8 @@
     "maxQueued" $maxQueued
     "apiKeys" $keys
     "allowedOrigins" ($values.gateway.cors.allowedOrigins | default list)
-    "redirectOverMiB" $redirectOver)
+    "redirectOverMiB" $redirectOver
+    "uploads" $values.gateway.uploads)
   "dispatcher" (dict "adminPort" 15000)
   "scaling" (dict
     "targetInFlight" (include "cortex-async.targetInFlight" . | float64)
