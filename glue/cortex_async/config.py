@@ -97,7 +97,7 @@ class GatewayConfig:
     `max_queued` requests may wait before submissions are refused; None: any number. Without `api_keys` everyone
     may call. `allowed_origins` are those of web pages that may; "*": all.
     Results over `redirect_over_mib` are read from S3 itself; None: none are. With `uploads`
-    clients may put payloads into S3 themselves.
+    clients may put payloads into S3 themselves, with `list` list the requests.
     """
 
     port: int
@@ -110,6 +110,7 @@ class GatewayConfig:
     allowed_origins: tuple[str, ...]
     redirect_over_mib: int | None = dataclasses.field(metadata={"key": "redirectOverMiB"})
     uploads: bool
+    list: bool
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,12 @@ WAITERS_AT_MOST = 1_000  # of one gateway; beyond, the status is answered at onc
 UPLOAD_REQUEST_BYTES = 4096  # of the call that begins an upload
 PRESIGNED_SECONDS = 900  # that one is valid; not longer than the credentials that it was signed with
 
+# Lists --------------------------------------------------------------------------------------------------------
+LIST_LIMIT = 100  # requests in an answer, unless the client asks for fewer or more
+LIST_MOST = 1_000
+LIST_LOOKS = 2_000  # requests that one call may look at, which costs a HEAD for each that has ended
+LIST_LOOKS_AT_ONCE = 25
+
 # Progress -----------------------------------------------------------------------------------------------------
 PROGRESS_SECONDS = 2.0  # between two PUTs of a request's progress
 PROGRESS_MESSAGE_BYTES = 1_000  # of UTF-8: S3 takes 2 KB of metadata

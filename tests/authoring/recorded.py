@@ -20,7 +20,7 @@ from support.stack import Client, Stack
 
 CHANGES = {
     "queue": {"inlineLimitBytes": 1024, "maxAttempts": 2, "visibilityTimeoutSeconds": 10},
-    "gateway": {"maxPayloadMiB": 6, "uploads": True},
+    "gateway": {"maxPayloadMiB": 6, "uploads": True, "list": True},
     "pod": {"maxConcurrency": 10},
 }
 _LARGE = 5_500_000  # more than one part of a multipart upload
@@ -85,6 +85,8 @@ async def _uploaded(client: Client) -> None:
     async with client.http.put(upload["upload_url"], data=b"abc") as response:
         assert response.status < 300
     await client.ended(await client.submit(headers={"X-Cortex-Upload-ID": upload["id"]}))
+    async with client.http.get(url) as response:
+        assert response.status == 200
 
 
 async def _waited(client: Client) -> None:

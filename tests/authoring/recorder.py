@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 _SQS = {
     "SendMessageBatch": "SendMessage",
@@ -105,6 +105,10 @@ class Recorder:
                 operation, action = "BucketLifecycleConfiguration", "LifecycleConfiguration"
                 self.operations.add(f"{method.capitalize()}{operation}")
                 self.uses.add(Use(f"s3:{method.capitalize()}{action}", bucket))
+            elif "list-type" in query:
+                self.operations.add("ListObjectsV2")
+                (prefix,) = parse_qs(parts.query)["prefix"]
+                self.uses.add(Use("s3:ListBucket", bucket, prefix))
             else:
                 assert method == "HEAD", f"{method} {path}"
                 self.operations.add("HeadBucket")

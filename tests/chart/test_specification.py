@@ -49,7 +49,7 @@ def test_api_json_is_what_the_glue_expects(helm: Helm) -> None:
                    | PROBE_DEFAULTS | {"periodSeconds": 1}],
         "gateway": {"port": 8888, "adminPort": 15001, "endpoint": "/hello", "maxPayloadMiB": 1024,
                     "sensitiveHeaders": "drop", "maxQueued": None, "apiKeys": None, "allowedOrigins": [],
-                    "redirectOverMiB": None, "uploads": False},
+                    "redirectOverMiB": None, "uploads": False, "list": False},
         "dispatcher": {"adminPort": 15000},
         "scaling": {"targetInFlight": 1, "windowSeconds": 60},
         "tracing": {"endpoint": None, "sampleRatio": 1},

@@ -52,6 +52,7 @@ _DOCUMENT: dict[str, Any] = {
         "allowedOrigins": [],
         "redirectOverMiB": None,
         "uploads": False,
+        "list": False,
     },
     "dispatcher": {"adminPort": 15000},
     "scaling": {"targetInFlight": 4, "windowSeconds": 60},

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cortex_async.errors import ObjectExists, ObjectMissing
 from cortex_async.queue.protocol import AT_ONCE, Depth, Received, Sending
-from cortex_async.storage.protocol import Cancellation, Claim, Progress, ResultMetadata, Status
+from cortex_async.storage.protocol import Cancellation, Claim, Progress, ResultMetadata, Status, Stored
 
 Before = dict[str, Callable[[], Awaitable[None]]]
 """What happens before an operation, by the name of its method; what it raises, the operation raises."""
@@ -213,6 +213,11 @@ class MemoryStore:
         """See `Store`."""
         await self._begin("result_url")
         return f"memory:{request_id}"
+
+    async def requests_after(self, position: str) -> tuple[list[Stored], bool]:
+        """See `Store`."""
+        await self._begin("requests_after")
+        return [Stored(each, each, {"result"}) for each in sorted(self.results) if each > position], False
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:
         """See `Store`."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import quote
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 import aiohttp
 
@@ -72,6 +72,13 @@ class S3:
     async def presigned(self, method: str, key: str, headers: Mapping[str, str]) -> str:
         """Return a URL by which anybody may make this one call with these headers, for `PRESIGNED_SECONDS`."""
         return await self._service.presigned(method, self._path(key), headers, limits.PRESIGNED_SECONDS)
+
+    async def list(self, prefix: str, after: str) -> tuple[list[str], bool]:
+        """ListObjectsV2: up to 1,000 keys that sort after `after`, and whether there are more."""
+        query = f"list-type=2&prefix={quote(prefix, safe='-_.~')}&start-after={quote(after, safe='-_.~')}"
+        answer = await self.send("ListObjectsV2", "GET", "", {}, b"", query)
+        keys = [unescape(key.decode()) for key in re.findall(rb"<Key>([^<]+)</Key>", answer.body)]
+        return keys, b"<IsTruncated>true</IsTruncated>" in answer.body
 
     async def delete(self, key: str) -> None:
         """DeleteObject; a key that is not there is no error."""

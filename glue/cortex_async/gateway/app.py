@@ -14,6 +14,7 @@ from cortex_async.gateway.cancel import Cancelling
 from cortex_async.gateway.cors import Cors
 from cortex_async.gateway.description import served_description
 from cortex_async.gateway.errors import Handler, Rejected, answered
+from cortex_async.gateway.listing import Listing
 from cortex_async.gateway.metrics import GatewayMetrics
 from cortex_async.gateway.raw_result import RawResults
 from cortex_async.gateway.result import Results, accepted, accepted_headers
@@ -60,6 +61,7 @@ class Gateway:
         self._submission = Submission(config, ids, store, self._uploads, stall_seconds, budget, within_submit)
         self._spans = spans
         self._results = Results(config, ids, store, budget)
+        self._listing = Listing(config, ids, self._results, store) if config.gateway.list else None
         self._raw_results = RawResults(config, self._results, store, budget)
         self._cancelling = Cancelling(config, ids, store)
         self._sampler = sampler or Sampler(60, 1)
@@ -87,6 +89,8 @@ class Gateway:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/openapi.json", self._description)
         app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
+        if self._listing is not None:
+            app.router.add_get(self._endpoint, self._listing.answer, allow_head=False)
         if self._takes_uploads:
             app.router.add_post(self._endpoint + "/uploads", self._uploads.begin)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)

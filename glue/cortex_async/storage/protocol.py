@@ -8,7 +8,7 @@ import enum
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cortex_async.errors import CortexError
 
@@ -79,6 +79,14 @@ class Cancellation:
 
     request_id: str
     at: float
+
+
+class Stored(NamedTuple):
+    """A request of which the names of its objects are known, and its position among the others."""
+
+    position: str
+    request_id: str
+    names: set[str]
 
 
 class Store(Protocol):
@@ -154,6 +162,13 @@ class Store(Protocol):
 
     async def result_url(self, request_id: str) -> str:
         """Return a URL by which anybody may read a result, for `PRESIGNED_SECONDS`."""
+        ...
+
+    async def requests_after(self, position: str) -> tuple[list[Stored], bool]:
+        """Return a page of what is stored, in an order of its own after `position`, and whether there is more.
+
+        Some of it may be of no request. "" is the position before all.
+        """
         ...
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:

@@ -28,6 +28,7 @@ from cortex_async.storage.protocol import (
     Progress,
     ResultMetadata,
     Status,
+    Stored,
 )
 
 log = logging.getLogger(__name__)
@@ -194,6 +195,19 @@ class S3Store:
     async def result_url(self, request_id: str) -> str:
         """See `Store`."""
         return await self._s3.presigned("GET", self._key(request_id, "result"), {})
+
+    async def requests_after(self, position: str) -> tuple[list[Stored], bool]:
+        """See `Store`."""
+        prefix = f"{self._prefix}/{self._api_name}/"
+        after = f"{prefix}{position}/~" if position else prefix  # behind all of its objects
+        keys, has_more = await self._s3.list(prefix, after)
+        found: dict[str, set[str]] = {}
+        for key in keys:
+            place, _, name = key.removeprefix(prefix).rpartition("/")
+            found.setdefault(place, set()).add(name)
+        if has_more and len(found) > 1:  # of the last one there may be more objects
+            found.popitem()
+        return [Stored(place, place.rpartition("/")[2], names) for place, names in found.items()], has_more
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:
         """See `Store`."""

@@ -46,7 +46,8 @@
     "apiKeys" $keys
     "allowedOrigins" ($values.gateway.cors.allowedOrigins | default list)
     "redirectOverMiB" $redirectOver
-    "uploads" $values.gateway.uploads)
+    "uploads" $values.gateway.uploads
+    "list" $values.gateway.list)
   "dispatcher" (dict "adminPort" 15000)
   "scaling" (dict
     "targetInFlight" (include "cortex-async.targetInFlight" . | float64)
