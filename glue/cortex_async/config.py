@@ -98,6 +98,7 @@ class GatewayConfig:
     may call. `allowed_origins` are those of web pages that may; "*": all.
     Results over `redirect_over_mib` are read from S3 itself; None: none are. With `uploads`
     clients may put payloads into S3 themselves, with `list` list the requests.
+    `request_timeout_seconds` is the longest that a request may ask for; None: the 12 hours of SQS.
     """
 
     port: int
@@ -111,6 +112,7 @@ class GatewayConfig:
     redirect_over_mib: int | None = dataclasses.field(metadata={"key": "redirectOverMiB"})
     uploads: bool
     list: bool
+    request_timeout_seconds: int | None
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ _DOCUMENT: dict[str, Any] = {
         "redirectOverMiB": None,
         "uploads": False,
         "list": False,
+        "requestTimeoutSeconds": None,
     },
     "dispatcher": {"adminPort": 15000},
     "scaling": {"targetInFlight": 4, "windowSeconds": 60},

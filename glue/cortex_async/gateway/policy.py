@@ -26,7 +26,7 @@ class Policies:
         queue = config.queue
         self._is_fifo = (queue.url or "").endswith(".fifo")
         self._group_header = None if self._is_fifo else queue.fairness_header
-        self._most_timeout = config.pod.request_timeout_seconds or limits.SQS_VISIBILITY_SECONDS
+        self._most_timeout = config.gateway.request_timeout_seconds or limits.SQS_VISIBILITY_SECONDS
         self._most_ttl = config.storage.retention_days * limits.SECONDS_A_DAY
         self._most_attempts = queue.max_attempts
 

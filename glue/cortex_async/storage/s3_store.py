@@ -34,6 +34,7 @@ from cortex_async.storage.protocol import (
 log = logging.getLogger(__name__)
 
 _JSON = "application/json"
+_TYPE = f"{META}type"  # of a result that is no JSON: an object's own may be lost when it is copied
 _DEAD_LETTER = f"{META}dead-letter"
 _SHARED = f"{META}shared"
 _SUSPECT = f"{META}suspect"
@@ -357,13 +358,13 @@ def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
         f"{META}status": metadata.status.value,
         f"{META}attempt": str(metadata.attempt),
         f"{META}finished": metadata.finished.isoformat(timespec="milliseconds"),
+        **({_TYPE: metadata.content_type} if metadata.content_type else {}),
         **({_DEAD_LETTER: "true"} if metadata.dead_letter else {}),
         **({_STARTED: metadata.started.isoformat(timespec="milliseconds")} if metadata.started else {}),
     }
 
 
 def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
-    content_type = headers.get("Content-Type", _JSON)
     try:
         return ResultMetadata(
             Status(headers[f"{META}status"]),
@@ -371,7 +372,7 @@ def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
             datetime.fromisoformat(headers[f"{META}finished"]),
             _DEAD_LETTER in headers,
             datetime.fromisoformat(headers[_STARTED]) if _STARTED in headers else None,
-            "" if content_type == _JSON else content_type,
+            headers.get(_TYPE, ""),
             int(headers.get("Content-Length", 0)),
             headers.get("ETag", ""),
         )

@@ -47,7 +47,8 @@
     "allowedOrigins" ($values.gateway.cors.allowedOrigins | default list)
     "redirectOverMiB" $redirectOver
     "uploads" $values.gateway.uploads
-    "list" $values.gateway.list)
+    "list" $values.gateway.list
+    "requestTimeoutSeconds" $timeout)
   "dispatcher" (dict "adminPort" 15000)
   "scaling" (dict
     "targetInFlight" (include "cortex-async.targetInFlight" . | float64)
