@@ -41,6 +41,9 @@ def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
         for name in sorted(values["test"]):
             reason = "gitops.enabled is true, so that there is no pod for helm test"
             yield from _warn(values, ("test", name), reason)
+    if values["monitoring"]["tracing"]["endpoint"] is None:
+        reason = "monitoring.tracing.endpoint is null, so that there are no traces"
+        yield from _warn(values, ("monitoring", "tracing", "sampleRatio"), reason)
     for path in _SWITCHED:
         holder = _at(values, path)
         if not holder["enabled"]:
