@@ -1,13 +1,15 @@
 """KEDA scales an API from zero and back, and no upgrade sets another number of replicas."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from chart.helm_cli import Helm, minimal
 from cortex_async_tools.chart import helm
-from e2e.api import Api
+from e2e.api import KEYS, Api
 from e2e.cluster import Cluster, Failed, until
 
 MakeApi = Callable[..., Api]
@@ -80,6 +82,48 @@ def test_a_submit_wakes_an_api_at_zero(scaled: Api, note: Note) -> None:
         assert scaled.ended(request_id)["status"] == "completed"
     note(seconds_to_a_requested_replica=waits)
     assert max(waits) <= WAKE_SECONDS
+
+
+@pytest.mark.parametrize("trigger", ["metrics-api", "sqs"])
+@pytest.mark.parametrize("secret", [None, "keys"])
+@pytest.mark.parametrize("more", [{}, {"min_replicas": 0, "max_upscale_factor": 1.001, "window": "90s"}])
+def test_keda_takes_what_the_chart_renders(
+    cluster: Cluster, trigger: str, secret: str | None, more: dict[str, Any]
+) -> None:
+    """By a server-side dry run, in which the API server knows KEDA's schemas and asks its webhook."""
+    values = minimal(autoscaling={"engine": "keda", "trigger": trigger, **more}, aws={"credentialsSecret": secret})
+    objects = Helm(cluster.helm_program).template(values, release="dry", namespace=cluster.namespace)
+    asked = [each for each in objects if each["apiVersion"].startswith("keda.sh/")]
+    assert [each["kind"] for each in asked].count("TriggerAuthentication") == (trigger == "sqs")
+    for each in asked:
+        cluster.kubectl(
+            "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", text=json.dumps(each)
+        )
+
+
+def test_keda_reads_sqs_itself(make_api: MakeApi, note: Note) -> None:
+    api = make_api("sqs", pod={"max_concurrency": 2}, aws={"credentialsSecret": "keys", "extraEnv": []})
+    api.cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "keys"},
+            "stringData": {each["name"]: each["value"] for each in KEYS},
+        }
+    )
+    api.install({"autoscaling": {"engine": "none"}})
+    api.values["autoscaling"] = {**QUICK, "trigger": "sqs"}
+    api.install()
+    at(api, 0)
+    began = time.monotonic()
+    ids = [api.submit({"sleep": 5}) for _ in range(8)]
+    until("a requested replica", lambda: replicas(api) > 0)
+    woken = round(time.monotonic() - began, 1)
+    until("more replicas", lambda: replicas(api) > 1, 180)
+    assert {api.ended(each)["status"] for each in ids} == {"completed"}
+    at(api, 0)
+    note(seconds_to_a_requested_replica=woken)
+    api.uninstall()
 
 
 @pytest.mark.parametrize("version", ["4.3.1", "3.19.0"])
