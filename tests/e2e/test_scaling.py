@@ -1,8 +1,11 @@
 """KEDA scales an API from zero and back, and no upgrade sets another number of replicas."""
 
+import concurrent.futures
+import itertools
 import json
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +14,9 @@ from chart.helm_cli import Helm, minimal
 from cortex_async_tools.chart import helm
 from e2e.api import KEYS, Api
 from e2e.cluster import Cluster, Failed, until
+from simulation.loads import RECORDED, Recording
+from simulation.scalers import KedaAndHpa, serve
+from simulation.settings import Settings, render
 
 MakeApi = Callable[..., Api]
 Note = Callable[..., None]
@@ -153,3 +159,46 @@ def test_an_upgrade_leaves_the_number_that_keda_set(scaled: Api, version: str) -
         assert replicas(scaled) == 0
     finally:
         scaled.cluster.helm_program = helm.locate()
+
+
+def steps(replicas: Sequence[int]) -> list[int]:
+    return [number for number, _ in itertools.groupby(replicas)]
+
+
+def watched(api: Api, running: threading.Event) -> list[tuple[float, int]]:
+    """Look at the number of replicas every second while it runs: when, and how many."""
+    seen = []
+    while running.is_set():
+        seen.append((time.time(), replicas(api)))
+        time.sleep(1)
+    return seen
+
+
+def test_replicas_follow_recorded_requests_as_simulated(make_api: MakeApi, note: Note) -> None:
+    """Real KEDA and the real HPA take the steps up that the simulation takes."""
+    arrivals = [round(number) for number in RECORDED.arrivals[52:72]]
+    recording = Recording(arrivals, service_seconds=2, concurrency=2)
+    settings = Settings(target_in_flight=2, max_replicas=12, window=10, upscale_stabilization_period=0)
+    api = make_api("recorded", pod={"max_concurrency": recording.concurrency})
+    api.install()
+    api.values["autoscaling"] = {"engine": "keda", **settings.values()}
+    api.install()
+    at(api, 1)
+    running = threading.Event()
+    running.set()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        seen = pool.submit(watched, api, running)
+        payload = {"sleep": recording.service_seconds}
+        words = ["python", "/e2e/arrivals.py", api.url, json.dumps(arrivals), json.dumps(payload)]
+        try:
+            began, ended = map(json.loads, api.cluster.exec("denied", *words).splitlines())
+        finally:
+            running.clear()
+    assert ended == {"completed": sum(arrivals)}
+    found = [number for when, number in seen.result() if when >= began["began"]]
+    simulated, _ = serve(KedaAndHpa(render(Helm(api.cluster.helm_program), settings), settings.window), recording)
+    highest = simulated.index(max(simulated))
+    assert steps(found[: found.index(max(found)) + 1]) == steps(simulated[: highest + 1])
+    note(requests=sum(arrivals), **ended, steps=steps(found), simulated=steps(simulated))
+    note(seconds_to_most_replicas=found.index(max(found)), simulated_seconds=highest)
+    api.uninstall()
