@@ -28,12 +28,7 @@ _SWITCHED: tuple[tuple[str, ...], ...] = (
 def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
     """A field that does nothing beside another one misleads whoever reads the file: take it out, or change the
     other."""
-    scaling = values["autoscaling"]
-    if scaling["engine"] == "none":
-        for name in _SCALED:
-            yield from _warn(values, ("autoscaling", name), "autoscaling.engine is none, so that nothing scales")
-    elif scaling["trigger"] == "sqs":
-        yield from _warn(values, ("autoscaling", "window"), "autoscaling.trigger sqs knows no average")
+    yield from _of_scaling(values)
     if values["gateway"]["autoscaling"]["enabled"]:
         reason = "gateway.autoscaling.enabled is true, so that the autoscaler sets the number"
         yield from _warn(values, ("gateway", "replicas"), reason)
@@ -49,6 +44,15 @@ def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
         if not holder["enabled"]:
             for name in sorted(holder.keys() - {"enabled"}):
                 yield from _warn(values, (*path, name), f"{'.'.join(path)}.enabled is false")
+
+
+def _of_scaling(values: MergedValues) -> Iterator[FieldMessage]:
+    scaling = values["autoscaling"]
+    if scaling["engine"] == "none":
+        for name in _SCALED:
+            yield from _warn(values, ("autoscaling", name), "autoscaling.engine is none, so that nothing scales")
+    elif scaling["trigger"] == "sqs":
+        yield from _warn(values, ("autoscaling", "window"), "autoscaling.trigger sqs knows no average")
 
 
 def _warn(values: MergedValues, path: FieldPath, reason: str) -> Iterator[FieldMessage]:
