@@ -1,14 +1,22 @@
 """KEDA scales an API from zero and back, and no upgrade sets another number of replicas."""
 
+import concurrent.futures
+import itertools
+import json
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from chart.helm_cli import Helm, minimal
 from cortex_async_tools.chart import helm
-from e2e.api import Api
+from e2e.api import KEYS, Api
 from e2e.cluster import Cluster, Failed, until
+from simulation.loads import RECORDED, Recording
+from simulation.scalers import KedaAndHpa, serve
+from simulation.settings import Settings, render
 
 MakeApi = Callable[..., Api]
 Note = Callable[..., None]
@@ -82,6 +90,48 @@ def test_a_submit_wakes_an_api_at_zero(scaled: Api, note: Note) -> None:
     assert max(waits) <= WAKE_SECONDS
 
 
+@pytest.mark.parametrize("trigger", ["metrics-api", "sqs"])
+@pytest.mark.parametrize("secret", [None, "keys"])
+@pytest.mark.parametrize("more", [{}, {"min_replicas": 0, "max_upscale_factor": 1.001, "window": "90s"}])
+def test_keda_takes_what_the_chart_renders(
+    cluster: Cluster, trigger: str, secret: str | None, more: dict[str, Any]
+) -> None:
+    """By a server-side dry run, in which the API server knows KEDA's schemas and asks its webhook."""
+    values = minimal(autoscaling={"engine": "keda", "trigger": trigger, **more}, aws={"credentialsSecret": secret})
+    objects = Helm(cluster.helm_program).template(values, release="dry", namespace=cluster.namespace)
+    asked = [each for each in objects if each["apiVersion"].startswith("keda.sh/")]
+    assert [each["kind"] for each in asked].count("TriggerAuthentication") == (trigger == "sqs")
+    for each in asked:
+        cluster.kubectl(
+            "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", text=json.dumps(each)
+        )
+
+
+def test_keda_reads_sqs_itself(make_api: MakeApi, note: Note) -> None:
+    api = make_api("sqs", pod={"max_concurrency": 2}, aws={"credentialsSecret": "keys", "extraEnv": []})
+    api.cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "keys"},
+            "stringData": {each["name"]: each["value"] for each in KEYS},
+        }
+    )
+    api.install({"autoscaling": {"engine": "none"}})
+    api.values["autoscaling"] = {**QUICK, "trigger": "sqs"}
+    api.install()
+    at(api, 0)
+    began = time.monotonic()
+    ids = [api.submit({"sleep": 5}) for _ in range(8)]
+    until("a requested replica", lambda: replicas(api) > 0)
+    woken = round(time.monotonic() - began, 1)
+    until("more replicas", lambda: replicas(api) > 1, 180)
+    assert {api.ended(each)["status"] for each in ids} == {"completed"}
+    at(api, 0)
+    note(seconds_to_a_requested_replica=woken)
+    api.uninstall()
+
+
 @pytest.mark.parametrize("version", ["4.3.1", "3.19.0"])
 def test_an_upgrade_leaves_the_number_that_kubectl_set(make_api: MakeApi, version: str) -> None:
     api = make_api(f"kept{version[0]}", autoscaling={"engine": "none", "init_replicas": 2})
@@ -109,3 +159,46 @@ def test_an_upgrade_leaves_the_number_that_keda_set(scaled: Api, version: str) -
         assert replicas(scaled) == 0
     finally:
         scaled.cluster.helm_program = helm.locate()
+
+
+def steps(replicas: Sequence[int]) -> list[int]:
+    return [number for number, _ in itertools.groupby(replicas)]
+
+
+def watched(api: Api, running: threading.Event) -> list[tuple[float, int]]:
+    """Look at the number of replicas every second while it runs: when, and how many."""
+    seen = []
+    while running.is_set():
+        seen.append((time.time(), replicas(api)))
+        time.sleep(1)
+    return seen
+
+
+def test_replicas_follow_recorded_requests_as_simulated(make_api: MakeApi, note: Note) -> None:
+    """Real KEDA and the real HPA take the steps up that the simulation takes."""
+    arrivals = [round(number) for number in RECORDED.arrivals[52:72]]
+    recording = Recording(arrivals, service_seconds=2, concurrency=2)
+    settings = Settings(target_in_flight=2, max_replicas=12, window=10, upscale_stabilization_period=0)
+    api = make_api("recorded", pod={"max_concurrency": recording.concurrency})
+    api.install()
+    api.values["autoscaling"] = {"engine": "keda", **settings.values()}
+    api.install()
+    at(api, 1)
+    running = threading.Event()
+    running.set()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        seen = pool.submit(watched, api, running)
+        payload = {"sleep": recording.service_seconds}
+        words = ["python", "/e2e/arrivals.py", api.url, json.dumps(arrivals), json.dumps(payload)]
+        try:
+            began, ended = map(json.loads, api.cluster.exec("denied", *words).splitlines())
+        finally:
+            running.clear()
+    assert ended == {"completed": sum(arrivals)}
+    found = [number for when, number in seen.result() if when >= began["began"]]
+    simulated, _ = serve(KedaAndHpa(render(Helm(api.cluster.helm_program), settings), settings.window), recording)
+    highest = simulated.index(max(simulated))
+    assert steps(found[: found.index(max(found)) + 1]) == steps(simulated[: highest + 1])
+    note(requests=sum(arrivals), **ended, steps=steps(found), simulated=steps(simulated))
+    note(seconds_to_most_replicas=found.index(max(found)), simulated_seconds=highest)
+    api.uninstall()

@@ -1,9 +1,15 @@
-"""Requests in flight over time, one number a second.
+"""What the algorithms are fed with.
 
-They do not depend on the replicas: both algorithms see the same.
+`LOADS` are requests in flight, one number a second, whatever the replicas do: both algorithms see the same. A
+`Recording` is of requests that come in: how many are in flight depends on how many replicas have worked on them.
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulation.settings import TICK_SECONDS
 
 
 def ramp(minutes: int = 20, top: float = 40) -> list[float]:
@@ -33,3 +39,29 @@ def to_zero() -> list[float]:
 
 
 LOADS = {"ramp": ramp(), "spike": spike(), "sine": sine(), "steps": steps(), "to zero": to_zero()}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Requests that came in, one number for every 10 s, and how many a replica takes at once, for how long."""
+
+    arrivals: Sequence[float]
+    service_seconds: float
+    concurrency: int = 1
+
+    @classmethod
+    def read(cls, file: Path, service_seconds: float) -> "Recording":
+        """Read what `simulation.record` printed; lines that begin with # say where it is from."""
+        lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
+        return cls([float(number) for line in lines for number in line.split()], service_seconds)
+
+    def each_second(self) -> list[float]:
+        """Requests that come in at each second: those of 10 s, spread evenly."""
+        return [count / TICK_SECONDS for count in self.arrivals for _ in range(TICK_SECONDS)]
+
+    def need(self) -> list[float]:
+        """Replicas that would do, if each were there when its request comes."""
+        return [count * self.service_seconds / self.concurrency for count in self.each_second()]
+
+
+RECORDED = Recording.read(Path(__file__).with_name("recorded.txt"), service_seconds=5)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from cortex_async.gateway.scaling import Window
 from cortex_async.queue.protocol import Depth
+from simulation.loads import Recording
 from simulation.settings import SYNC_SECONDS, TICK_SECONDS, Rendered, Rules, Settings
 
 _ROUNDING = 1e-9
@@ -135,3 +136,24 @@ Scaler = Original | KedaAndHpa
 def replay(scaler: Scaler, load: Sequence[float]) -> list[int]:
     """Feed requests in flight, one number a second, and return the replicas at each second."""
     return [scaler.step(second, in_flight) for second, in_flight in enumerate(load)]
+
+
+START_SECONDS = 10
+"""From a replica being asked for until it takes requests."""
+
+
+def serve(scaler: Scaler, recording: Recording) -> tuple[list[int], list[float]]:
+    """Feed requests as they come in; return the replicas and the requests in flight at each second.
+
+    A request that comes in while all replicas are busy waits, as in the queue.
+    """
+    in_flight = 0.0
+    replicas: list[int] = []
+    flight: list[float] = []
+    for second, arrivals in enumerate(recording.each_second()):
+        in_flight += arrivals
+        replicas.append(scaler.step(second, in_flight))
+        flight.append(in_flight)
+        slots = min(replicas[-START_SECONDS:]) * recording.concurrency
+        in_flight -= min(in_flight, slots) / recording.service_seconds
+    return replicas, flight

@@ -5,9 +5,9 @@ import itertools
 import pytest
 
 from chart.helm_cli import CHART, Helm
-from simulation.__main__ import compare, table
-from simulation.loads import LOADS
-from simulation.scalers import KedaAndHpa, Original, replay
+from simulation.__main__ import compare, compare_recorded, recorded_table, table
+from simulation.loads import LOADS, Recording
+from simulation.scalers import KedaAndHpa, Original, replay, serve
 from simulation.settings import Settings, render
 
 
@@ -83,3 +83,19 @@ def test_a_tolerance_keeps_what_runs(helm: Helm) -> None:
 def test_the_table_of_the_page_is_what_the_simulation_prints(helm: Helm) -> None:
     page = (CHART / "SCALING.md").read_text()
     assert table(compare(helm)) in page, "print it by: PYTHONPATH=tests python -m simulation"
+
+
+def test_a_replica_works_on_one_request_at_a_time_and_the_others_wait(helm: Helm) -> None:
+    recording = Recording([10] * 60 + [0] * 60, service_seconds=4)  # a request a second
+    replicas, flight = serve(KedaAndHpa(render(helm, AT_ONCE), AT_ONCE.window), recording)
+    assert max(replicas[400:600]) == 4
+    assert flight[599] == pytest.approx(4, abs=0.5)
+    assert flight[300] >= flight[599]
+    assert sum(recording.each_second()) == 600
+
+
+def test_recorded_requests_cost_no_more_than_with_the_original_and_wait_no_longer(helm: Helm) -> None:
+    (original, found), flights = compare_recorded(helm)
+    assert sum(found) <= 1.1 * sum(original)
+    assert sum(flights[1]) <= 1.1 * sum(flights[0])
+    assert recorded_table((original, found), flights) in (CHART / "SCALING.md").read_text()

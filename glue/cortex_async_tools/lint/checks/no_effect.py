@@ -28,12 +28,7 @@ _SWITCHED: tuple[tuple[str, ...], ...] = (
 def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
     """A field that does nothing beside another one misleads whoever reads the file: take it out, or change the
     other."""
-    scaling = values["autoscaling"]
-    if scaling["engine"] == "none":
-        for name in _SCALED:
-            yield from _warn(values, ("autoscaling", name), "autoscaling.engine is none, so that nothing scales")
-    elif scaling["trigger"] == "sqs":
-        yield from _warn(values, ("autoscaling", "window"), "autoscaling.trigger sqs knows no average")
+    yield from _of_scaling(values)
     if values["gateway"]["autoscaling"]["enabled"]:
         reason = "gateway.autoscaling.enabled is true, so that the autoscaler sets the number"
         yield from _warn(values, ("gateway", "replicas"), reason)
@@ -41,11 +36,23 @@ def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
         for name in sorted(values["test"]):
             reason = "gitops.enabled is true, so that there is no pod for helm test"
             yield from _warn(values, ("test", name), reason)
+    if values["monitoring"]["tracing"]["endpoint"] is None:
+        reason = "monitoring.tracing.endpoint is null, so that there are no traces"
+        yield from _warn(values, ("monitoring", "tracing", "sampleRatio"), reason)
     for path in _SWITCHED:
         holder = _at(values, path)
         if not holder["enabled"]:
             for name in sorted(holder.keys() - {"enabled"}):
                 yield from _warn(values, (*path, name), f"{'.'.join(path)}.enabled is false")
+
+
+def _of_scaling(values: MergedValues) -> Iterator[FieldMessage]:
+    scaling = values["autoscaling"]
+    if scaling["engine"] == "none":
+        for name in _SCALED:
+            yield from _warn(values, ("autoscaling", name), "autoscaling.engine is none, so that nothing scales")
+    elif scaling["trigger"] == "sqs":
+        yield from _warn(values, ("autoscaling", "window"), "autoscaling.trigger sqs knows no average")
 
 
 def _warn(values: MergedValues, path: FieldPath, reason: str) -> Iterator[FieldMessage]:
