@@ -121,7 +121,7 @@ def _version(program: pathlib.Path) -> tuple[int, int] | None:
 def _unpack(name: str, version: str, target: pathlib.Path) -> None:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise HelmError(
-            f"no {name} to unpack for {sys.platform} on {platform.machine()}: "
+            f"no {name} {version} to unpack for {sys.platform} on {platform.machine()}: "
             f"install {_WANTED if name == 'helm' else name} so that it is on PATH"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
