@@ -84,9 +84,9 @@ def _cached(name: str, version: str) -> pathlib.Path:
         try:
             _unpack(name, version, cached)
         except OSError as error:
-            wanted = _WANTED if name == "helm" else name
+            wanted, what = (_WANTED, f"helm {version}") if name == "helm" else (name, name)
             raise HelmError(
-                f"cannot unpack {name} into {cached.parent}: {error.strerror}; put {wanted} on PATH"
+                f"cannot unpack {what} into {cached.parent}: {error.strerror}; put {wanted} on PATH"
             ) from error
     return cached
 
