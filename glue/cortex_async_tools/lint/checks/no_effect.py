@@ -13,11 +13,18 @@ _SCALED = (
     "trigger max_replicas target_in_flight window downscale_stabilization_period upscale_stabilization_period "
     "max_downscale_factor max_upscale_factor downscale_tolerance upscale_tolerance"
 ).split()
+_SKIP_CONTAINERS = "eks.amazonaws.com/skip-containers"
+
 _SWITCHED: tuple[tuple[str, ...], ...] = (
     ("gateway", "autoscaling"),
     ("gateway", "podDisruptionBudget"),
     ("podDisruptionBudget",),
     ("networkPolicy",),
+    ("networking", "istio"),
+    ("networking", "httpRoute"),
+    ("networking", "ingress"),
+    ("provision",),
+    ("emulator",),
     ("monitoring", "podMonitor"),
     ("monitoring", "rules"),
     ("monitoring", "dashboard"),
@@ -41,11 +48,32 @@ def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
         for name in sorted(values["test"]):
             reason = "gitops.enabled is true, so that there is no pod for helm test"
             yield from _warn(values, ("test", name), reason)
+    yield from _beside_one_another(values)
     for path in _SWITCHED:
         holder = _at(values, path)
-        if not holder["enabled"]:
+        used = path == ("provision",) and values["queue"]["deleteOnUninstall"]
+        if not holder["enabled"] and not used:
             for name in sorted(holder.keys() - {"enabled"}):
                 yield from _warn(values, (*path, name), f"{'.'.join(path)}.enabled is false")
+
+
+def _beside_one_another(values: MergedValues) -> Iterator[FieldMessage]:
+    """Warn of single fields that another one makes idle."""
+    if values["image"].get("digest"):
+        yield from _warn(values, ("image", "tag"), "image.digest names the image")
+    if values["autoscaling"]["engine"] == "none" or values["autoscaling"]["trigger"] == "sqs":
+        yield from _warn(values, ("networkPolicy", "kedaFrom"), "KEDA does not ask the gateway")
+    if values["emulator"]["enabled"]:
+        reason = "emulator.enabled is true, and what the emulator holds is lost anyway"
+        yield from _warn(values, ("queue", "deleteOnUninstall"), reason)
+    for holder in ((), ("gateway",), ("provision",)):
+        account = (*holder, "serviceAccount")
+        if not _at(values, account)["create"]:
+            reason = f"{'.'.join(account)}.create is false, so that the chart makes no service account"
+            yield from _warn(values, (*account, "annotations"), reason)
+    if _SKIP_CONTAINERS in (values["podAnnotations"] or {}):
+        reason = f"podAnnotations names by {_SKIP_CONTAINERS} who gets no role"
+        yield from _warn(values, ("serviceAccount", "shareWithContainers"), reason)
 
 
 def _warn(values: MergedValues, path: FieldPath, reason: str) -> Iterator[FieldMessage]:
