@@ -157,6 +157,21 @@ def test_what_the_cluster_lacks_is_told(patient: Patient, name: str) -> None:
     assert expected in text
 
 
+def test_a_secret_that_pods_read_is_looked_for_unless_it_may_be_absent(patient: Patient) -> None:
+    def token(name: str, **more: Any) -> dict[str, Any]:
+        return {"name": name.upper(), "valueFrom": {"secretKeyRef": {"name": name, "key": "k", **more}}}
+
+    changes: dict[str, Any] = {"extraEnv": [token("hub"), token("other", optional=True)]}
+    state, text = patient.examined(**changes).finding("Secret hub")
+    assert state == "missing"
+    assert "kubectl -n default create secret generic hub" in text
+    patient.cluster.add("v1", "secrets", {"metadata": {"name": "hub"}})
+    said = patient.examined(**changes)
+    assert said.finding("Secret hub")[0] == "ok"
+    assert "Secret other" not in said.out
+    assert "Secret api-reader-client" not in said.out  # the release brings it
+
+
 def _quota(patient: Patient, hard: dict[str, str], used: dict[str, str]) -> None:
     quota = {"metadata": {"name": "small"}, "spec": {"hard": hard}, "status": {"hard": hard, "used": used}}
     patient.cluster.add("v1", "resourcequotas", quota)

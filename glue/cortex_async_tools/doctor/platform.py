@@ -37,7 +37,7 @@ def reach(subject: Subject) -> tuple[bool, Finding]:
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Look at the cluster; what may not be read is told as unknown."""
-    for look in (_namespace, _pull_secrets, _keda, _apis, _metrics, _networking, _quotas):
+    for look in (_namespace, _pull_secrets, _mounted, _keda, _apis, _metrics, _networking, _quotas):
         try:
             yield from look(subject)
         except ClusterError as error:
@@ -84,6 +84,35 @@ def _pull_secrets(subject: Subject) -> Iterator[Finding]:
         text = "image.repository is empty in these files, which is fine only if --set gives it"
         mend = "make package-image IMAGE=<your registry>/cortex-async:<version>, push it, set image.repository"
         yield Finding("image of the glue", "unknown", text, mend)
+
+
+def _mounted(subject: Subject) -> Iterator[Finding]:
+    """Look for the Secrets and ConfigMaps without which a pod does not start, but those of the release itself."""
+    own = {(each["kind"], each["metadata"]["name"]) for each in subject.objects}
+    wanted = {named for _, pod in subject.pods() for named in _references(pod)} - own
+    for kind, name in sorted(wanted):
+        if subject.cluster.get(subject.path("v1", f"{kind.lower()}s", name)) is None:
+            word = "secret generic" if kind == "Secret" else "configmap"
+            mend = f"kubectl -n {subject.namespace} create {word} {name} --from-literal=<key>=…"
+            yield Finding(f"{kind} {name}", "missing", "a pod needs it, and it is not there", mend)
+        else:
+            yield Finding(f"{kind} {name}", "ok", "it is there")
+
+
+def _references(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield kind and name of what a pod reads, unless it may be absent."""
+    found: list[tuple[str, Mapping[str, Any], str]] = []
+    for container in pod["containers"]:
+        for each in container.get("envFrom") or ():
+            found.append(("Secret", each.get("secretRef") or {}, "name"))
+        for each in container.get("env") or ():
+            source = each.get("valueFrom") or {}
+            found.append(("Secret", source.get("secretKeyRef") or {}, "name"))
+            found.append(("ConfigMap", source.get("configMapKeyRef") or {}, "name"))
+    for volume in pod.get("volumes") or ():
+        found.append(("Secret", volume.get("secret") or {}, "secretName"))
+        found.append(("ConfigMap", volume.get("configMap") or {}, "name"))
+    yield from ((kind, each[key]) for kind, each, key in found if each and not each.get("optional"))
 
 
 def _keda(subject: Subject) -> Iterator[Finding]:

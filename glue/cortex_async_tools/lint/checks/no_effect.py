@@ -63,6 +63,12 @@ def _beside_one_another(values: MergedValues) -> Iterator[FieldMessage]:
         yield from _warn(values, ("image", "tag"), "image.digest names the image")
     if values["autoscaling"]["engine"] == "none" or values["autoscaling"]["trigger"] == "sqs":
         yield from _warn(values, ("networkPolicy", "kedaFrom"), "KEDA does not ask the gateway")
+    if values["monitoring"]["tracing"].get("endpoint") is None:
+        reason = "monitoring.tracing.endpoint is not set, so that there are no spans"
+        yield from _warn(values, ("monitoring", "tracing", "sampleRatio"), reason)
+    if values["gateway"]["apiKeys"].get("secretName") is None:
+        reason = "gateway.apiKeys.secretName is not set, so that no key is needed"
+        yield from _warn(values, ("gateway", "apiKeys", "requestsPerSecond"), reason)
     if values["emulator"]["enabled"]:
         reason = "emulator.enabled is true, and what the emulator holds is lost anyway"
         yield from _warn(values, ("queue", "deleteOnUninstall"), reason)
@@ -83,9 +89,10 @@ def _warn(values: MergedValues, path: FieldPath, reason: str) -> Iterator[FieldM
 
 
 def _at(values: Mapping[str, Any], path: FieldPath) -> Any:
+    """Return a field, or None for one that null took away."""
     found: Any = values
     for key in path:
-        found = found[key]
+        found = found.get(key)
     return found
 
 
