@@ -124,6 +124,7 @@ def patient(
     for name, value in emulator.credentials.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it would remember credentials of other tests
     roles: dict[str, Any] = {}
     for key, part in ROLES.items():
         account = {"annotations": {"eks.amazonaws.com/role-arn": f"arn:aws:iam::{ACCOUNT}:role/{part}"}}

@@ -34,6 +34,7 @@ _WORDS = {
     "^[!-~]*$": "ASCII text without spaces",
     "^[!-~]+( [!-~]+)*$": "ASCII words with single spaces between them",
     "^(CORTEX|KUBEXIT)_": "a name that begins with CORTEX_ or KUBEXIT_",
+    "^([Aa]uthorization|[Cc]ookie|[Pp]roxy-[Aa]uthorization)$": "Authorization, Cookie or Proxy-Authorization",
     "^(mnt|client|config|shm-[0-9]+)$": "mnt, client, config or shm-<number>",
     "^[-._a-zA-Z][-._a-zA-Z0-9]*$": "a name of letters, digits, `_`, `-` and `.`, without a digit first",
     rf"^({_DOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$": (
