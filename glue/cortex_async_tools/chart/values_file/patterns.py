@@ -73,7 +73,7 @@ _WORDS = {
     "^/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*$": "a URL path that begins with a slash, such as /cancel",
     "^[A-Za-z0-9-]+$": "the name of a header: letters, digits and `-`",
     "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$": "lower-case letters, digits, `-` and `.`, with a letter or digit first and last",
-    r"^(\*|https?://[^/\s]+)$": "an origin such as https://app.example.com, or `*` for every one",
+    r"^(\*|https?://[!-.0-~]+)$": "an origin such as https://app.example.com, or `*` for every one",
     "^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$": "a URL such as http://collector.monitoring.svc:4318",
 }
 
