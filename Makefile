@@ -86,7 +86,7 @@ dashboard-check: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m dashboard $(or $(PICTURE),charts/cortex-async/dashboard.svg)
 
 # The suites on a cluster, whose nodes must have the images: tests/e2e/README.md. E2E= for more options of pytest.
-IMAGE ?= cortex-async:0.1.0
+IMAGE ?= cortex-async:$(VERSION)
 e2e: $(READY)
 	@test -n "$(KUBECONFIG)" || { echo 'name a cluster: make e2e KUBECONFIG=<file> IMAGE=<image of the glue>' >&2; exit 2; }
 	$(BIN)/pytest tests/e2e -p pytest_helm_charts.plugin -W 'ignore:cannot discover fixture' \
@@ -113,11 +113,16 @@ HELM = $(BIN)/python -m cortex_async_tools.chart.helm
 # What a release is made of; the release workflow uses the same targets.
 # `make package-image IMAGE=<your registry>/cortex-async:0.1.0 ENGINE=podman` names the image and what builds it.
 ENGINE ?= $(firstword $(foreach each,docker podman buildah,$(if $(shell command -v $(each)),$(each))))
-IMAGE ?= cortex-async:$(VERSION)
 package: package-charts package-wheel package-image
 
+# With SOURCE_URL=<URL of the repository> the charts say where they are from.
 package-charts: | $(BIN)/pip
-	$(call step,dist: the charts,$$(PYTHONPATH=glue $(HELM)) package charts/cortex-async charts/cortex-operator --destination dist > /dev/null)
+	@rm -rf build/charts && mkdir -p build && cp -r charts build/charts
+	@for each in $(CHARTS); do if [ -n '$(SOURCE_URL)' ]; then \
+		printf 'home: %s\nsources: ["%s"]\n' '$(SOURCE_URL)' '$(SOURCE_URL)' >> build/$$each/Chart.yaml; fi; done
+	$(call step,dist: the charts,$$(PYTHONPATH=glue $(HELM)) package $(addprefix build/,$(CHARTS)) --destination dist > /dev/null)
+
+CHARTS := charts/cortex-async charts/cortex-operator
 
 package-wheel: $(READY)
 	$(call step,dist: the wheel,$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .)

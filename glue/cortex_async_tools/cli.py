@@ -17,6 +17,7 @@ COMMANDS = {
     "import": ("cortex_async_tools.authoring.importing", "write a values file for each AsyncAPI of a cortex.yaml"),
     "lint": ("cortex_async_tools.lint.command", "say what is wrong with values files, before they are installed"),
     "diff": ("cortex_async_tools.authoring.diff", "say what an edit changes in the cluster, and what restarts"),
+    "doctor": ("cortex_async_tools.doctor.command", "say what an API lacks in account and cluster"),
     "iam-policy": ("cortex_async_tools.authoring.iam_policy", "print the AWS permissions that an API needs"),
 }
 

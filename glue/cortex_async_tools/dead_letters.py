@@ -30,6 +30,7 @@ from cortex_async.errors import ConfigError, CortexError
 from cortex_async.queue.message import NotOurs, decode
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.s3_store import object_key
+from cortex_async_tools.aws_login import HOW_TO_LOG_IN
 from cortex_async_tools.chart.rendering import add_overlays_argument, api_config, render_file
 from cortex_async_tools.chart.values_file import find_chart
 
@@ -83,10 +84,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return actions[args.action](DeadLetters(api, client(api, "sqs"), client(api, "s3")))
     except botocore.exceptions.NoCredentialsError as error:
-        raise DeadLettersError(
-            "no AWS credentials found: log in (`aws sso login`, `aws configure`), or set AWS_PROFILE, or "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        ) from error
+        raise DeadLettersError(f"no AWS credentials found: {HOW_TO_LOG_IN}") from error
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise DeadLettersError(str(error)) from error
 

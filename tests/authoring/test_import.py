@@ -261,3 +261,43 @@ def test_any_name_of_the_source_will_do(call: Command, folder: Path, name: str) 
     said = call("import", name)
     assert said.code == 0, said.err
     assert yaml.safe_load((folder / "a.yaml").read_text())["name"] == "a"
+
+
+def _losses(said: str, name: str) -> list[str]:
+    return [line for line in said.splitlines() if line.startswith(f"note: {name} loses ")]
+
+
+def test_what_each_api_loses_is_told_with_what_there_is_instead(call: Command, cortex: Path) -> None:
+    said = call("import", "cortex.yaml")
+    for name in ("text-generator", "second"):
+        outside, chaining, scaler = _losses(said.err, name)
+        assert f"<load balancer>/{name}" in outside
+        assert "--http-route" in outside
+        assert f"http://api-{name}-gateway.<namespace>/{name}" in chaining
+        assert "KEDA" in scaler
+
+
+WAYS = {
+    "--istio": ("team/public", {"istio": {"enabled": True, "gateways": ["team/public"]}}, "VirtualService"),
+    "--http-route": (
+        "gateways/public",
+        {"httpRoute": {"enabled": True, "parentRefs": [{"name": "public", "namespace": "gateways"}]}},
+        "HTTPRoute",
+    ),
+    "--ingress": ("api.example.com", {"ingress": {"enabled": True, "hosts": ["api.example.com"]}}, "Ingress"),
+}
+
+
+@pytest.mark.parametrize("option", WAYS)
+@pytest.mark.parametrize("own", ["", ", networking: {endpoint: texts}"])
+def test_an_option_brings_the_way_in_from_outside(call: Command, folder: Path, option: str, own: str) -> None:
+    entry = f"- {{name: reader, kind: AsyncAPI, pod: {{containers: [{{name: a, image: 'b:1'}}]}}{own}}}\n"
+    (folder / "cortex.yaml").write_text(entry)
+    word, way, kind = WAYS[option]
+    said = call("import", "cortex.yaml", option, word)
+    assert said.code == 0, said.err
+    written = yaml.safe_load((folder / "reader.yaml").read_text())
+    assert written["networking"] == {**({"endpoint": "texts"} if own else {}), **way}
+    assert not [each for each in _losses(said.err, "reader") if "outside" in each]
+    assert f"kind: {kind}" in rendered_as_advised(folder / "reader.yaml")
+    assert call("lint", "reader.yaml").code == 0

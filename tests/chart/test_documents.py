@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 
-import cortex_async
 from chart.generated import inlined
 from chart.helm_cli import CHART, ROOT, Helm, Object, at, merged
 
@@ -175,11 +174,6 @@ def test_what_is_made_from_the_schema_is_fresh() -> None:
     assert done.returncode == 0
     copies = [ROOT / "schemas" / "values.schema.json", CHART / "values.schema.json"]
     assert copies[0].read_bytes() == copies[1].read_bytes()
-
-
-def test_the_chart_is_of_the_glues_version() -> None:
-    about = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    assert about["appVersion"] == cortex_async.__version__
 
 
 def test_no_template_outgrows_what_can_be_read() -> None:

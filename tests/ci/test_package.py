@@ -1,12 +1,15 @@
 """What an installation has that is no Python: lint and the other commands find the chart in it."""
 
 import re
+import shutil
 import subprocess
+import sys
 import tarfile
 import tomllib
 from pathlib import Path, PurePath
 
 import pytest
+import yaml
 
 from chart.helm_cli import CHART, ROOT
 from cortex_async_tools.chart import helm
@@ -37,9 +40,38 @@ def test_the_demo_installs_the_versions_that_the_tests_run_with() -> None:
     assert demo.items() <= tests.items()
 
 
-@pytest.mark.parametrize("values", sorted((CHART / "ci").glob("*-values.yaml")), ids=lambda file: file.stem)
-def test_helm_lint_passes_with_the_charts_own_values(values: Path) -> None:
-    subprocess.run([helm.locate(), "lint", "--strict", CHART, "--values", values], check=True)
+CI_VALUES = sorted((ROOT / "charts").glob("*/ci/*-values.yaml"))
+
+
+@pytest.mark.parametrize("values", CI_VALUES, ids=lambda file: f"{file.parts[-3]}-{file.stem}")
+def test_helm_lint_finds_nothing_with_the_charts_own_values(values: Path) -> None:
+    words: list[str | Path] = [helm.locate(), "lint", "--strict", values.parents[1], "--values", values]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert not re.findall(r"^\[\w+\].*", done.stdout, re.MULTILINE)  # nor is anything recommended
+
+
+def test_packaged_charts_say_where_they_are_from_when_that_is_known(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "charts", checkout / "charts")
+    shutil.copy(ROOT / "Makefile", checkout)
+    url = "https://git.internal/cortex-async"
+    words = ["make", "package-charts", f"SOURCE_URL={url}", f"HELM=echo {helm.locate()}", f"VENV={sys.prefix}"]
+    subprocess.run(words, cwd=checkout, check=True, stdout=subprocess.DEVNULL)
+    packages = sorted((checkout / "dist").glob("*.tgz"))
+    assert len(packages) == 2
+    for package in packages:
+        with tarfile.open(package) as archive:
+            (name,) = [
+                each for each in archive.getnames() if each.count("/") == 1 and each.endswith("/Chart.yaml")
+            ]
+            member = archive.extractfile(name)
+            assert member is not None
+            about = yaml.safe_load(member.read())
+        assert about["home"] == url
+        assert about["sources"] == [url]
+        assert about["icon"].startswith("data:image/svg+xml;base64,")
+        assert about["maintainers"]
 
 
 def test_a_packaged_chart_has_the_charts_version_and_no_values_of_ci(tmp_path: Path) -> None:

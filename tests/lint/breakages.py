@@ -149,7 +149,7 @@ def _breaking(part: Schema, keyword: str, now: Any) -> Any:
 
 
 def _forbidden(pattern: str) -> str:
-    return next(each for each in ("CORTEX_X", "mnt") if re.search(pattern, each))
+    return next(each for each in ("CORTEX_X", "mnt", "Cookie") if re.search(pattern, each))
 
 
 def _alternatives(part: Schema) -> set[str]:
@@ -170,7 +170,9 @@ def _valid(part: Schema) -> Any:
     if "enum" in part:
         return part["enum"][0]
     others: dict[str, Any] = {"array": [], "boolean": True, "object": {}, "integer": part.get("minimum")}
-    return others.get(str(part.get("type")), "x")
+    texts = ("x", "image/png", "https://app.example.com")
+    fitting = next(each for each in texts if re.search(part.get("pattern", ""), each))
+    return others.get(str(part.get("type")), fitting)
 
 
 def _at(values: Any, path: Path) -> Any:

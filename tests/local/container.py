@@ -27,6 +27,9 @@ class Handler(BaseHTTPRequestHandler):
                 time.sleep(0.02)
             Path("answered").touch()  # before it answers: then this process may be stopped at any time
             return self._answer(b'"done"')
+        if payload == b"exit once" and not Path("left").exists():
+            Path("left").touch()
+            payload = b"exit"
         if payload == b"exit":
             print("leaving", flush=True)
             os._exit(7)

@@ -109,7 +109,9 @@ def test_missing_credentials_are_told_with_the_way_to_give_them(
     run = local(*api(), "--once", "hello", "--endpoint-url", "http://127.0.0.1:9", env=none).finish()
 
     assert run.code == 1
-    assert "no AWS credentials found for http://127.0.0.1:9: set AWS_PROFILE, or AWS_ACCESS_KEY_ID" in run.err
+    assert "no AWS credentials found for http://127.0.0.1:9, where an emulator would take any keys" in run.err
+    for way in ("aws sso login", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        assert way in run.err
     run.assert_nothing_left()
 
 

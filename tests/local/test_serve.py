@@ -123,16 +123,31 @@ def test_second_signal_does_not_wait_for_the_request_in_hand(local: Start, api: 
     run.assert_nothing_left()
 
 
-def test_container_that_exits_later_ends_the_run(local: Start, api: Arguments) -> None:
+def test_container_that_exits_later_is_started_again_and_gets_its_request(local: Start, api: Arguments) -> None:
     run = local(*api())
     run.read_until("ready:")
 
-    post(run.log, b"exit")
+    url = post(run.log, b"exit once")
 
-    run.finish()
-    assert run.code == 1
-    assert "container web ended with exit code 7; its last lines:" in run.err
-    assert "web | leaving" in run.err
+    def answered() -> bool:
+        with urllib.request.urlopen(url) as answer:
+            return '"completed"' in answer.read().decode()
+
+    run.read_until("container web ended with exit code 7; it is started again at once")
+    wait_for(answered, "the result")
+    run.process.send_signal(signal.SIGINT)
+    assert run.finish().code == 0
+    run.assert_nothing_left()
+
+
+def test_container_that_waits_to_be_started_again_does_not_hold_up_the_end(local: Start, api: Arguments) -> None:
+    run = local(*api())
+    run.read_until("ready:")
+    post(run.log, b"exit")
+    run.read_until("it is started again in 10 s")
+    run.process.send_signal(signal.SIGINT)
+    run.process.send_signal(signal.SIGINT)
+    assert run.finish().code == 0
     run.assert_nothing_left()
 
 

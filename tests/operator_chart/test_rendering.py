@@ -8,9 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-import cortex.version
-import cortex_async
-import cortex_operator
 from chart.helm_cli import ROOT, Helm, Object, Refused, at, merged
 from chart.kubernetes import validate
 from chart.objects import find, pod_of
@@ -257,9 +254,3 @@ def test_every_key_is_tried() -> None:
 def test_every_key_does_something(render4: Render, key: str) -> None:
     base = NEEDS.get(key, {})
     assert render4(**base) != render4(**merged(base, at(key, CHANGES[key])))
-
-
-def test_versions_go_together() -> None:
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    assert chart["appVersion"] == cortex_operator.__version__
-    assert cortex_operator.__version__ == cortex_async.__version__ == cortex.version.__version__

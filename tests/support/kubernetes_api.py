@@ -32,12 +32,15 @@ KINDS: dict[str, dict[str, str]] = {
         "configmaps": "ConfigMap",
         "services": "Service",
         "serviceaccounts": "ServiceAccount",
+        "events": "Event",
+        "resourcequotas": "ResourceQuota",
+        "limitranges": "LimitRange",
     },
     "apps/v1": {"deployments": "Deployment", "replicasets": "ReplicaSet"},
     "batch/v1": {"jobs": "Job"},
     "autoscaling/v2": {"horizontalpodautoscalers": "HorizontalPodAutoscaler"},
     "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
-    "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy"},
+    "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy", "ingressclasses": "IngressClass"},
     "keda.sh/v1alpha1": {"scaledobjects": "ScaledObject", "triggerauthentications": "TriggerAuthentication"},
 }
 _VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]

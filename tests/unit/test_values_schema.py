@@ -11,6 +11,7 @@ import yaml
 from jsonschema.validators import Draft7Validator
 
 from cortex_async.limits import S3_PART_BYTES, S3_PARTS
+from cortex_async_tools.chart.values_file.patterns import in_words
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / "values.schema.json").read_text())
@@ -154,3 +155,17 @@ def test_every_example_file_names_the_schema_first(file: Path) -> None:
     named = first.removeprefix("# yaml-language-server: $schema=")
     assert named != first
     assert (file.parent / named).resolve() == ROOT / "schemas" / "values.schema.json"
+
+
+def _patterns(part: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(part, dict):
+        if isinstance(part.get("pattern"), str):
+            yield part["pattern"], part.get("patternErrorMessage")
+        yield from (found for key, below in part.items() if key != "not" for found in _patterns(below))
+    elif isinstance(part, list):
+        yield from (found for below in part for found in _patterns(below))
+
+
+@pytest.mark.parametrize(("pattern", "message"), sorted(set(_patterns(SCHEMA)), key=str))
+def test_no_editor_has_to_show_a_regular_expression(pattern: str, message: str | None) -> None:
+    assert message == f"Expected {in_words(pattern)}."

@@ -102,7 +102,8 @@ def _load(found: Any) -> tuple[Any, _FrozenKeys]:
         raise CredentialsError(
             "no AWS credentials found: give the service account a role (EKS Pod Identity, or the annotation "
             "eks.amazonaws.com/role-arn by serviceAccount.annotations or gateway.serviceAccount.annotations), "
-            "or name a Secret by aws.credentialsSecret; outside a cluster set "
-            "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            "name a Secret by aws.credentialsSecret, or give keys by aws.extraEnv; outside a cluster set "
+            "AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_ROLE_ARN and "
+            "AWS_WEB_IDENTITY_TOKEN_FILE"
         )
     return found, _FrozenKeys(keys, expires_at, getattr(found, "refresh_needed", _never))

@@ -72,7 +72,8 @@ def explain(error: Exception) -> str:
     if isinstance(error, botocore.exceptions.NoCredentialsError):
         return (
             "no AWS credentials found: set provision.serviceAccount.annotations to a role, "
-            f"or aws.credentialsSecret to a Secret with keys, {_AGAIN}"
+            "or aws.credentialsSecret to a Secret with keys, or aws.extraEnv to keys; or give that service "
+            f"account a role by an EKS Pod Identity association; {_AGAIN}"
         )
     if isinstance(error, botocore.exceptions.SSLError):
         return f"{error}: let AWS_CA_BUNDLE in aws.extraEnv name the certificates to trust, {_AGAIN}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cortex_async.errors import CortexError
-from cortex_async_tools.authoring import writing
+from cortex_async_tools.authoring import outside, writing
 from cortex_async_tools.chart.helm_yaml import dump_yaml
 from cortex_async_tools.chart.rendering import render
 from cortex_async_tools.chart.values_file import Chart, Finding, ValuesError, finding_at, unreadable_findings
@@ -71,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output-dir", type=Path, default=Path(), metavar="FOLDER", help="where NAME.yaml goes (default: here)"
     )
+    outside.add_arguments(parser)
     writing.add_arguments(parser)
 
 
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the files and name what was left out; raises ValuesError, RenderError, ImportRefused, OutputError."""
     chart = Chart(args.chart)
     entries = _read(args.file)
-    if findings := list(_problems(entries, chart, writing.aws_location(args))):
+    if findings := list(_problems(entries, chart, args)):
         if wrong := _of_options(findings, entries):
             raise ImportRefused("\n  ".join(["nothing is written, because of", *wrong]))
         raise ValuesError(args.file, findings)
@@ -98,8 +99,11 @@ def run(args: argparse.Namespace) -> int:
     if any(file.exists() and file.samefile(args.file) for file in texts):
         raise ImportRefused(f"{args.file} would be overwritten itself; choose another folder with --output-dir")
     writing.write_files(texts, force=args.force)
-    for file in texts:
+    for file, text in texts.items():
         print(f"{writing.shell_word(file)} is written")
+        values = parse_document(text).values
+        for loss in outside.losses(values):
+            print(f"note: {values['name']} loses {loss}", file=sys.stderr)
     for note in (*writing.placeholder_notes(args), *_node_group_notes(entries)):
         print(f"note: {note}", file=sys.stderr)
     return 0
@@ -150,7 +154,7 @@ def _own_text(lines: Sequence[str], start: Position, values: Mapping[str, Any]) 
         return None
 
 
-def _problems(entries: Sequence[Entry], chart: Chart, aws: Mapping[str, str]) -> Iterator[Finding]:
+def _problems(entries: Sequence[Entry], chart: Chart, args: argparse.Namespace) -> Iterator[Finding]:
     names: dict[str, int] = {}
     for entry in entries:
         kind = entry.values.get("kind")
@@ -171,7 +175,7 @@ def _problems(entries: Sequence[Entry], chart: Chart, aws: Mapping[str, str]) ->
             field = min(old)
             yield finding_at(entry.document, (field,), f"{replacement_hint((field,))}: {_CONTAINER}")
         else:
-            yield from chart.check(entry.document, _additions(entry, aws))
+            yield from chart.check(entry.document, _additions(entry, args))
 
 
 def _of_options(findings: Sequence[Finding], entries: Sequence[Entry]) -> list[str]:
@@ -196,10 +200,14 @@ def _name(entry: Entry) -> str:
     return str(entry.values.get("name") or "it")
 
 
-def _additions(entry: Entry, aws: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values that the chart needs in addition to the entry."""
-    added = {"aws": dict(aws), "securityContext": {"level": "baseline"}}
-    return {key: value for key, value in added.items() if key not in entry.values}
+def _additions(entry: Entry, args: argparse.Namespace) -> dict[str, Any]:
+    """Return the values that the chart needs beside the entry; those of `networking` contain the entry's own."""
+    added: dict[str, Any] = {"aws": writing.aws_location(args), "securityContext": {"level": "baseline"}}
+    found = {key: value for key, value in added.items() if key not in entry.values}
+    if way := outside.networking(args):
+        own = entry.values.get("networking")
+        found["networking"] = {**(own if isinstance(own, dict) else {}), **way}
+    return found
 
 
 def _node_group_notes(entries: Sequence[Entry]) -> list[str]:
@@ -221,7 +229,9 @@ def _node_group_notes(entries: Sequence[Entry]) -> list[str]:
 
 
 def _text(entry: Entry, args: argparse.Namespace, chart: Path, file: Path) -> str:
-    added = _additions(entry, writing.aws_location(args))
+    added = _additions(entry, args)
+    merged = {key: added.pop(key) for key in list(added) if key in entry.values}
+    kept = entry.text is not None and not merged
     text = writing.render_template(
         "imported.yaml.j2",
         schema=writing.schema_reference(chart, args.output_dir),
@@ -230,10 +240,11 @@ def _text(entry: Entry, args: argparse.Namespace, chart: Path, file: Path) -> st
         chart=writing.path_from_here(chart),
         source=args.file.name,
         line=entry.line,
-        kept=entry.text is not None,
-        entry=entry.text or dump_yaml(entry.values),
-        **{"aws": None, "securityContext": None, **added},
+        lost=entry.text is None,
+        merged=merged,
+        entry=entry.text if kept else dump_yaml({**entry.values, **merged}),
+        **{"aws": None, "securityContext": None, "networking": None, **added},
     )
-    if parse_document(text).values != {**entry.values, **added}:
+    if parse_document(text).values != {**entry.values, **merged, **added}:
         raise AssertionError(f"the entry in line {entry.line} would change")
     return text

@@ -69,25 +69,19 @@ def shell_word(path: Path | str) -> str:
 
 
 def path_from_here(folder: Path) -> Path:
-    """Return a folder's path: relative if it is inside the working folder, else absolute."""
-    absolute = Path(os.path.abspath(folder))
-    here = Path.cwd()
-    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
+    """Return a folder's path from the working folder: what is written holds no absolute path of the machine."""
+    return Path(os.path.relpath(folder))
 
 
-def schema_reference(chart: Path, folder: Path) -> str:
-    """Return the schema's path for editors: relative for a file in the chart's checkout, else absolute.
+def schema_reference(chart: Path, folder: Path) -> str | None:
+    """Return the schema's path for editors, from the folder of the file; never an absolute one.
 
-    Editors stop reading at the first space, so a path with a space becomes a URI.
+    None for a path with a space: editors stop reading there, and only an absolute address could hide it.
     """
     schema = chart.resolve() / "values.schema.json"
-    checkout = chart.resolve().parent.parent
-    source = checkout / "schemas" / "values.schema.json"
-    if source.is_file():
-        schema = source
-    inside = folder.resolve().is_relative_to(checkout)
-    reference = os.path.relpath(schema, folder.resolve()) if inside else str(schema)
-    return reference if reference.isprintable() and " " not in reference else schema.as_uri()
+    source = chart.resolve().parent.parent / "schemas" / "values.schema.json"
+    reference = os.path.relpath(source if source.is_file() else schema, folder.resolve())
+    return reference if reference.isprintable() and " " not in reference else None
 
 
 def write_files(texts: Mapping[Path, str], *, force: bool) -> None:

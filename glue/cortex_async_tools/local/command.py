@@ -140,7 +140,13 @@ def _release(args: argparse.Namespace) -> Release:
         overlay["queue"] = {"url": None}  # the embedded server does not have the user's queue
     if findings := check_values(args.values, chart, overlay, args.overlays):
         raise ValuesError(args.values, findings)
-    return render_release(args.values, chart, overlay, args.settings, dict(args.commands), args.overlays)
+    release = render_release(args.values, chart, overlay, args.settings, dict(args.commands), args.overlays)
+    for each in release.containers:
+        if each.origin is not None:
+            print(
+                f"container {each.name} runs `{shlex.join(each.argv)}`, from {each.origin.name}", file=sys.stderr
+            )
+    return release
 
 
 def _choose_ports(rendered: Mapping[str, Any], args: argparse.Namespace) -> tuple[dict[str, Any], int | None]:

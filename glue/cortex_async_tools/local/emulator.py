@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from cortex_async.errors import CortexError
+from cortex_async_tools.aws_login import HOW_TO_LOG_IN
 from cortex_async_tools.local.process import Command
 
 EMULATOR = "emulator"
@@ -73,8 +74,7 @@ def create_bucket(endpoint_url: str, region: str, bucket: str, env: Mapping[str,
             raise EmulatorError(f"{endpoint_url} refuses to make the bucket {bucket}: {error}") from error
     except NoCredentialsError as error:
         raise EmulatorError(
-            f"no AWS credentials found for {endpoint_url}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY (an emulator takes any), or log in (`aws sso login`, `aws configure`)"
+            f"no AWS credentials found for {endpoint_url}, where an emulator would take any keys: {HOW_TO_LOG_IN}"
         ) from error
     except BotoCoreError as error:
         raise EmulatorError(f"cannot make the bucket {bucket} at {endpoint_url}: {error}") from error

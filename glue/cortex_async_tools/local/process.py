@@ -11,11 +11,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cortex_async.errors import CortexError
 from cortex_async_tools.local.output import Output
@@ -38,6 +40,8 @@ _ENLIST = 'echo "+$$" >&0; exec "$@" </dev/null'
 _TAIL_LINES = 12  # enough for the end of a traceback
 _END_SECONDS = 1.0  # between SIGTERM and SIGKILL at the end of the run
 _LONGEST_LINE_BYTES = 65536  # a longer line is printed in pieces
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 10.0, 300.0  # the kubelet's, after a first restart at once
+_LONG_RUN_SECONDS = 600.0  # after which the kubelet begins anew
 _LAST_OUTPUT_SECONDS = 1.0  # to read what a process wrote just before it ended
 
 
@@ -128,6 +132,7 @@ class Processes:
         self._output = output
         self._scratch = scratch
         self._children: dict[str, Child] = {}
+        self._keepers: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> "Processes":
         self._guard = subprocess.Popen(  # noqa: ASYNC220, S603 (returns at once; runs the constant above)
@@ -136,6 +141,7 @@ class Processes:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._let_end(list(self._keepers))
         await self.stop(list(self._children), _END_SECONDS)
         for child in self._children.values():
             with suppress(ProcessLookupError, PermissionError):  # the whole group has ended
@@ -176,12 +182,51 @@ class Processes:
         if code != 0:
             raise ProcessError(_ended(child, code))
 
+    def keep(self, command: Command) -> None:
+        """From now on start a process again when it ends, as the kubelet does with a container."""
+        self._keepers[command.name] = asyncio.create_task(self._keep(command))
+
+    async def _keep(self, command: Command) -> None:
+        """At once, after 10 s, after 20 s and so on to 5 min; anew when it has run for 10 min."""
+        pause = 0.0
+        while True:
+            child, begun = self._children[command.name], time.monotonic()
+            await asyncio.wait([child.exited])
+            with suppress(ProcessLookupError, PermissionError):  # what it has left behind ends with a container
+                os.killpg(child.process.pid, signal.SIGKILL)
+            self._forget(child)
+            child.close()
+            if time.monotonic() - begun >= _LONG_RUN_SECONDS:
+                pause = 0.0
+            when = f"in {pause:g} s" if pause else "at once"
+            how = _ending(child.exited.result())
+            self._output.plain(f"{command} {how}; it is started again {when}, as in the cluster")
+            await asyncio.sleep(pause)
+            pause = min(max(2 * pause, _FIRST_BACKOFF_SECONDS), _LONGEST_BACKOFF_SECONDS)
+            await self.start(command)
+
+    def _let_end(self, names: Sequence[str]) -> None:
+        """Do not start these again."""
+        for name in names:
+            if keeper := self._keepers.pop(name, None):
+                keeper.cancel()
+
     async def first_exit(self) -> None:
-        """Wait until a lasting process ends, then raise a `ProcessError` that names it."""
-        children = {child.exited: child for child in self._children.values() if child.lasting}
-        done, _ = await asyncio.wait(children, return_when=asyncio.FIRST_COMPLETED)
+        """Wait until a lasting process ends that is not kept, then raise a `ProcessError` that names it.
+
+        One that is kept, but cannot be started again, counts too.
+        """
+        children = {
+            child.exited: child
+            for name, child in self._children.items()
+            if child.lasting and name not in self._keepers
+        }
+        waited_for: list[asyncio.Task[Any]] = [*children, *self._keepers.values()]
+        done, _ = await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
         exited = done.pop()
-        raise ProcessError(_ended(children[exited], exited.result()))
+        if exited in children:
+            raise ProcessError(_ended(children[exited], exited.result()))
+        exited.result()
 
     def last_lines(self, name: str) -> str:
         """Return the last lines of a process, or nothing when it was not started."""
@@ -189,6 +234,7 @@ class Processes:
 
     async def stop(self, names: Sequence[str], grace_seconds: float) -> None:
         """Send SIGTERM to each process, as Kubernetes does, and wait; then kill those that are left."""
+        self._let_end(names)
         children = [child for name, child in self._children.items() if name in names]
         running = [child for child in children if child.process.returncode is None]
         for child in running:
@@ -211,8 +257,12 @@ class Processes:
             os.write(self._guard.stdin.fileno(), f"-{child.process.pid}\n".encode())
 
 
+def _ending(code: int) -> str:
+    return f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+
+
 def _ended(child: Child, code: int) -> str:
-    how = f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+    how = _ending(code)
     if code == 0:
         how += ", but it must run as long as the API"
     return f"{child.command} {how}; its last lines:{child.last_lines()}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from cortex_async_tools.chart import rendering
 from cortex_async_tools.chart.rendering import Object, RenderError, find_data, release_name
+from cortex_async_tools.local.dockerfile import find_dockerfile, image_command
 
 _GLUE_CONTAINERS = {"dispatcher", "gateway", "proxy", "dequeuer"}
 """Names that a user's container cannot have."""
@@ -16,11 +17,15 @@ _GLUE_CONTAINERS = {"dispatcher", "gateway", "proxy", "dequeuer"}
 
 @dataclass(frozen=True)
 class Container:
-    """A user's container as a process: its command line and its environment."""
+    """A user's container as a process: its command line and its environment.
+
+    `origin` is the Dockerfile that the command line was taken from, if it was.
+    """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
+    origin: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,14 @@ def render_release(
     for setting in settings:
         arguments += ["--set", setting]
     return read_release(
-        rendering.render(file, chart, release_name(file), arguments, json.dumps(overlay)), commands or {}
+        rendering.render(file, chart, release_name(file), arguments, json.dumps(overlay)),
+        commands or {},
+        file.resolve().parent,
     )
 
 
-def read_release(objects: Sequence[Object], commands: Mapping[str, Sequence[str]]) -> Release:
-    """Read what local mode uses from rendered objects."""
+def read_release(objects: Sequence[Object], commands: Mapping[str, Sequence[str]], folder: Path) -> Release:
+    """Read what local mode uses from rendered objects; `folder` is where Dockerfiles are looked for."""
     api = json.loads(find_data(objects, "ConfigMap", "api.json"))
     pod = _pod_with(objects, "dispatcher")
     containers = [each for each in pod["containers"] if each["name"] not in _GLUE_CONTAINERS]
@@ -67,7 +74,7 @@ def read_release(objects: Sequence[Object], commands: Mapping[str, Sequence[str]
         api=api,
         cli_yaml=find_data(objects, "Secret", "cli.yaml"),
         glue_env={name: value for name, value in environment(dispatcher).items() if name.startswith("CORTEX_")},
-        containers=[_container(each, commands) for each in containers],
+        containers=[_container(each, commands, folder, alone=len(containers) == 1) for each in containers],
     )
 
 
@@ -89,17 +96,24 @@ def expand(text: str, env: Mapping[str, str]) -> str:
     return re.sub(r"\$(\$|\(([^)]*)\))", replace, text)
 
 
-def _container(container: Mapping[str, Any], commands: Mapping[str, Sequence[str]]) -> Container:
+def _container(
+    container: Mapping[str, Any], commands: Mapping[str, Sequence[str]], folder: Path, *, alone: bool
+) -> Container:
     name = str(container["name"])
+    args = [str(word) for word in container.get("args") or ()]
     command = container.get("command") or commands.get(name) or commands.get("")
-    if not command:
+    words = [*command, *args] if command else []
+    origin = None if words else find_dockerfile(folder, name, alone=alone)
+    if origin is not None:
+        words = image_command(origin.read_text(encoding="utf-8"), args)
+    if not words:
         raise RenderError(
             f"container {name} has no `command`: local mode pulls no image, so it cannot know the image's own; "
-            f"name it by --command '{name}=python server.py', or give the container a command"
+            f"name it by --command '{name}=python server.py', give the container a command, or put the Dockerfile "
+            f"of the image, with its CMD, beside the values file (Dockerfile.{name} if there are more containers)"
         )
     env = environment(container)
-    words = [*command, *(container.get("args") or ())]
-    return Container(name, [expand(str(word), env) for word in words], env)
+    return Container(name, [expand(str(word), env) for word in words], env, origin)
 
 
 def _pod_with(objects: Sequence[Object], container: str) -> Mapping[str, Any]:

@@ -136,6 +136,8 @@ class Session:
                 await self._watched(waiting.wait_until_ready(http, self._plan.dispatcher_ready_url, waiting_for))
         except TimeoutError as error:
             raise NotReadyError(self._not_ready(seconds, waiting_for)) from error
+        for container in self._plan.containers:
+            self._processes.keep(container)
         return True
 
     async def _start(self, http: aiohttp.ClientSession, waiting_for: list[str]) -> None:

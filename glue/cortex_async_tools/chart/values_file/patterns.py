@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a table: a line is a pattern)
 """What the regular expressions of the schema mean, in words: no message shows an expression."""
 
 _LABEL = "lower-case letters, digits and `-`, with a letter or digit first and last"
@@ -26,7 +27,6 @@ _WORDS = {
     ),
     _HTTP + "(/[!-~]*)?$": "a URL such as http://operator.default.svc.cluster.local:8888",
     "^([0-9]{1,7}m|[0-9]{1,4}(\\.[0-9]{1,3})?)$": "CPUs such as 2, 0.5 or 500m",
-    "^([0-9]{1,15}|[0-9]{1,6}(\\.[0-9]{1,3})?(k|M|G|T|Ki|Mi|Gi|Ti))$": "bytes such as 512Mi, 1.5Gi or 1G",
     "^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([0-9]{1,6}s)?|[0-9]{1,6}s)$": (
         "a duration such as 90s, 5m or 1h30m"
     ),
@@ -34,6 +34,7 @@ _WORDS = {
     "^[!-~]*$": "ASCII text without spaces",
     "^[!-~]+( [!-~]+)*$": "ASCII words with single spaces between them",
     "^(CORTEX|KUBEXIT)_": "a name that begins with CORTEX_ or KUBEXIT_",
+    "^([Aa]uthorization|[Cc]ookie|[Pp]roxy-[Aa]uthorization)$": "Authorization, Cookie or Proxy-Authorization",
     "^(mnt|client|config|shm-[0-9]+)$": "mnt, client, config or shm-<number>",
     "^[-._a-zA-Z][-._a-zA-Z0-9]*$": "a name of letters, digits, `_`, `-` and `.`, without a digit first",
     rf"^({_DOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$": (
@@ -51,6 +52,29 @@ _WORDS = {
     r"^(helm\.sh|checksum)/": "a name that begins with helm.sh/ or checksum/",
     "^[-._/A-Za-z0-9]+$": "letters, digits, `-`, `.`, `_` and `/`",
     "^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$": "an absolute path such as /models",
+    r"^([0-9]{1,15}|[0-9]{1,6}(\.[0-9]{1,3})?(k|M|G|T)|[0-9]{1,6}(\.(0{1,3}|125|250?|375|50{0,2}|625|750?|875))?(Ki|Mi|Gi|Ti))$": (
+        "bytes such as 512Mi, 1.5Gi or 1G"
+    ),
+    "^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$": "a port from 1 to 65535, such as 8080",
+    "^[-_A-Za-z0-9]([-._A-Za-z0-9]{0,251}[-_A-Za-z0-9])?$": "a key of letters, digits, `_`, `-` and `.`, with no `.` first or last",
+    r"^(((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/(3[0-2]|[12]?[0-9])|(([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|([0-9a-f]{1,4}(:[0-9a-f]{1,4}){0,6})?::)/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$": (
+        "a range of addresses such as 10.0.0.0/8 or fd00::/8"
+    ),
+    "^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?$": "the name of a Gateway, such as public or istio-system/public",
+    "^([A-Za-z0-9][-A-Za-z0-9_.]{0,19})?$": "at most 20 letters, digits, `-`, `_` and `.`, with a letter or digit first",
+    "^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$": "a relative path such as models/small",
+    "^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$": "letters, digits, `-` and `_`, with a letter or digit first and last",
+    r"^(\*\.)?([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$": "a host name, which may begin with `*.`",
+    "^[^\u007f-\u0084\u0086-\u009f\ufffe\uffff]*$": "text without control characters",
+    "^/?[A-Za-z0-9._~-]*[A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$": (
+        "a URL path such as team/reader, without `//`, `?` or `..`"
+    ),
+    r"^([a-z0-9!#$&^_.+-]+/(\*|[a-z0-9!#$&^_.+-]+)|\*/\*)$": "a media type such as image/png, image/* or */*, in lower case",
+    "^/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*$": "a URL path that begins with a slash, such as /cancel",
+    "^[A-Za-z0-9-]+$": "the name of a header: letters, digits and `-`",
+    "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$": "lower-case letters, digits, `-` and `.`, with a letter or digit first and last",
+    r"^(\*|https?://[!-.0-~]+)$": "an origin such as https://app.example.com, or `*` for every one",
+    "^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$": "a URL such as http://collector.monitoring.svc:4318",
 }
 
 

@@ -13,11 +13,18 @@ _SCALED = (
     "trigger max_replicas target_in_flight window downscale_stabilization_period upscale_stabilization_period "
     "max_downscale_factor max_upscale_factor downscale_tolerance upscale_tolerance"
 ).split()
+_SKIP_CONTAINERS = "eks.amazonaws.com/skip-containers"
+
 _SWITCHED: tuple[tuple[str, ...], ...] = (
     ("gateway", "autoscaling"),
     ("gateway", "podDisruptionBudget"),
     ("podDisruptionBudget",),
     ("networkPolicy",),
+    ("networking", "istio"),
+    ("networking", "httpRoute"),
+    ("networking", "ingress"),
+    ("provision",),
+    ("emulator",),
     ("monitoring", "podMonitor"),
     ("monitoring", "rules"),
     ("monitoring", "dashboard"),
@@ -36,12 +43,11 @@ def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
         for name in sorted(values["test"]):
             reason = "gitops.enabled is true, so that there is no pod for helm test"
             yield from _warn(values, ("test", name), reason)
-    if values["monitoring"]["tracing"]["endpoint"] is None:
-        reason = "monitoring.tracing.endpoint is null, so that there are no traces"
-        yield from _warn(values, ("monitoring", "tracing", "sampleRatio"), reason)
+    yield from _beside_one_another(values)
     for path in _SWITCHED:
         holder = _at(values, path)
-        if not holder["enabled"]:
+        used = path == ("provision",) and values["queue"]["deleteOnUninstall"]
+        if not holder["enabled"] and not used:
             for name in sorted(holder.keys() - {"enabled"}):
                 yield from _warn(values, (*path, name), f"{'.'.join(path)}.enabled is false")
 
@@ -55,6 +61,31 @@ def _of_scaling(values: MergedValues) -> Iterator[FieldMessage]:
         yield from _warn(values, ("autoscaling", "window"), "autoscaling.trigger sqs knows no average")
 
 
+def _beside_one_another(values: MergedValues) -> Iterator[FieldMessage]:
+    """Warn of single fields that another one makes idle."""
+    if values["image"].get("digest"):
+        yield from _warn(values, ("image", "tag"), "image.digest names the image")
+    if values["autoscaling"]["engine"] == "none" or values["autoscaling"]["trigger"] == "sqs":
+        yield from _warn(values, ("networkPolicy", "kedaFrom"), "KEDA does not ask the gateway")
+    if values["monitoring"]["tracing"].get("endpoint") is None:
+        reason = "monitoring.tracing.endpoint is not set, so that there are no spans"
+        yield from _warn(values, ("monitoring", "tracing", "sampleRatio"), reason)
+    if values["gateway"]["apiKeys"].get("secretName") is None:
+        reason = "gateway.apiKeys.secretName is not set, so that no key is needed"
+        yield from _warn(values, ("gateway", "apiKeys", "requestsPerSecond"), reason)
+    if values["emulator"]["enabled"]:
+        reason = "emulator.enabled is true, and what the emulator holds is lost anyway"
+        yield from _warn(values, ("queue", "deleteOnUninstall"), reason)
+    for holder in ((), ("gateway",), ("provision",)):
+        account = (*holder, "serviceAccount")
+        if not _at(values, account)["create"]:
+            reason = f"{'.'.join(account)}.create is false, so that the chart makes no service account"
+            yield from _warn(values, (*account, "annotations"), reason)
+    if _SKIP_CONTAINERS in (values["podAnnotations"] or {}):
+        reason = f"podAnnotations names by {_SKIP_CONTAINERS} who gets no role"
+        yield from _warn(values, ("serviceAccount", "shareWithContainers"), reason)
+
+
 def _warn(values: MergedValues, path: FieldPath, reason: str) -> Iterator[FieldMessage]:
     """Warn of a field that differs from its default."""
     if _at(values, path) != _at(_defaults(), path):
@@ -62,9 +93,10 @@ def _warn(values: MergedValues, path: FieldPath, reason: str) -> Iterator[FieldM
 
 
 def _at(values: Mapping[str, Any], path: FieldPath) -> Any:
+    """Return a field, or None for one that null took away."""
     found: Any = values
     for key in path:
-        found = found[key]
+        found = found.get(key)
     return found
 
 
