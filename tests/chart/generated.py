@@ -2,6 +2,7 @@
 
 import copy
 import ipaddress
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -194,7 +195,11 @@ def _mend_extras(result: Values) -> None:
 
 
 def _mend_peers(policy: Values) -> None:
-    for peer in [*policy.get("gatewayFrom", []), *policy.get("dispatcherFrom", [])]:
+    egress = policy.get("egress", {})
+    lists = [policy.get(name, []) for name in ("gatewayFrom", "dispatcherFrom", "monitoringFrom", "kedaFrom")]
+    lists += [egress.get("dnsTo", []), egress.get("awsTo", [])]
+    lists += [rule.get("to", []) for rule in egress.get("podsTo", [])]
+    for peer in itertools.chain(*lists):
         if block := peer.get("ipBlock"):
             block["cidr"] = str(ipaddress.ip_network(block["cidr"], strict=False))
 

@@ -18,6 +18,7 @@ _SWITCHED: tuple[tuple[str, ...], ...] = (
     ("gateway", "podDisruptionBudget"),
     ("podDisruptionBudget",),
     ("networkPolicy",),
+    ("networkPolicy", "egress"),
     ("monitoring", "podMonitor"),
     ("monitoring", "rules"),
     ("monitoring", "dashboard"),
@@ -41,6 +42,11 @@ def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
         for name in sorted(values["test"]):
             reason = "gitops.enabled is true, so that there is no pod for helm test"
             yield from _warn(values, ("test", name), reason)
+    if values["emulator"]["enabled"]:
+        for name in ("awsTo", "awsPorts", "podIdentity", "instanceMetadata"):
+            yield from _warn(
+                values, ("networkPolicy", "egress", name), "emulator.enabled is true, so there is no AWS"
+            )
     for path in _SWITCHED:
         holder = _at(values, path)
         if not holder["enabled"]:
