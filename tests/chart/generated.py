@@ -216,8 +216,11 @@ def _mend_platform(result: Values) -> None:
         resources = result.get(part, {}).get("resources", {})
         requests = {**_DEFAULT_REQUESTS, **resources.get("requests", {})}
         limits = resources.get("limits", {})
+        if part in ("gateway", "dispatcher"):
+            limits.setdefault("memory", "256Mi")
+            resources["limits"] = limits
         for name in [name for name in limits if number(limits[name]) < number(requests.get(name, 0))]:
-            del limits[name]
+            limits[name] = requests[name]
     for part in ("gateway", "provision"):
         result.get(part, {}).get("serviceAccount", {}).pop("name", None)
     if result.get("securityContext", {}).get("runAsUser") == 0:

@@ -111,6 +111,41 @@ async def test_result_takes_more_than_there_is_after_its_wait_and_it_is_paid_bac
 
 
 @on_virtual_clock
+async def test_result_waits_for_parts_that_wait_for_s3_however_long_and_takes_no_more() -> None:
+    budget = MemoryBudget(10)
+
+    async def filled(size: int) -> Part:
+        part = Part(budget, size, may_exceed=True)
+        await part.fill(Source(pieces(bytes(size))))
+        return part
+
+    sent = (await filled(10)).handed_over()
+    waiting = asyncio.create_task(filled(6))
+    await asyncio.sleep(100 * limits.RESULT_WAIT_SECONDS)
+    assert not waiting.done()
+    sent.close()
+    (await waiting).close()
+    assert await all_of(budget, 10)
+
+
+@on_virtual_clock
+async def test_results_take_more_only_when_the_line_stands_still_and_one_at_a_time() -> None:
+    line = Line(MemoryBudget(10))
+    await line.join("holder", 10)
+    results = [await line.join(name, 5, may_exceed=True) for name in "abcd"]
+    await asyncio.sleep(limits.RESULT_WAIT_SECONDS - 1)
+    line.budget.give_back(5)
+    await settled()
+    assert line.served == ["holder", "a"]
+    await asyncio.sleep(limits.RESULT_WAIT_SECONDS - 1)
+    assert len(line.served) == 2
+    for number in (3, 4, 5):
+        await asyncio.sleep(limits.RESULT_WAIT_SECONDS)
+        assert len(line.served) == number
+    await asyncio.wait(results)
+
+
+@on_virtual_clock
 async def test_who_is_cancelled_in_line_lets_a_smaller_one_go_first() -> None:
     line = Line(MemoryBudget(10))
     await line.join("holder", 9)
