@@ -1,4 +1,4 @@
-"""The memory limits of the chart hold under the worst honest load: in a cgroup where possible, else by the peak."""
+"""The memory limits of the chart hold under the worst honest load: in a cgroup if possible, else by the peak."""
 
 import asyncio
 import io

@@ -1,7 +1,9 @@
 """The memory that uploads share: none waits for ever, none is lost, and a slow upload holds up no other."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -317,3 +319,34 @@ async def test_submission_without_memory_is_told_to_come_again() -> None:
     assert error["code"] == "busy"
     assert "nothing was accepted" in error["message"]
     assert queue.sent == []
+
+
+async def test_parts_of_calls_that_failed_do_not_stay_in_memory() -> None:
+    """Their errors hold them in reference cycles, which the garbage collector may leave for long."""
+    budget = MemoryBudget(10 * limits.S3_PART_BYTES)
+    gc.collect()
+    gc.disable()
+    try:
+        before = shared_mib()
+        for _ in range(12):
+            with (
+                pytest.raises(OSError, match="no answer"),
+                Part(budget, limits.S3_PART_BYTES, may_exceed=False) as part,
+            ):
+                await part.fill(Source(pieces(bytes(limits.S3_PART_BYTES))))
+                fail(part.body)
+        assert shared_mib() - before <= (limits.MAPPED_PARTS + 2) * 5
+    finally:
+        gc.enable()
+
+
+def fail(body: memoryview) -> None:
+    error = OSError("no answer")
+    raise error  # this frame holds the body and the error, which holds the frame
+
+
+def shared_mib() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssShmem:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("Linux does not tell")

@@ -5,7 +5,9 @@ A part is held whole until S3 has it, since it may have to be sent again; S3 tak
 
 import asyncio
 import copy
+import gc
 import mmap
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator
 from types import TracebackType
@@ -36,6 +38,7 @@ class MemoryBudget:
         self._reserve = reserve
         self._small = 0
         self._sent = 0
+        self._mapped: list[weakref.ref[mmap.mmap]] = []
         self._moved_at = 0.0  # when somebody in line was served, by the loop's clock
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
@@ -97,6 +100,16 @@ class MemoryBudget:
         if self._waiting:
             self._serve()
 
+    def unmap(self, buffer: mmap.mmap) -> None:
+        """Give the pages of a part back to the system.
+
+        A call that failed may still hold them, by the frames of its error, until the garbage collector comes: it is
+        called when several are held, since nothing counts them any more.
+        """
+        self._mapped = [each for each in (*self._mapped, weakref.ref(buffer)) if not _is_unmapped(each)]
+        if len(self._mapped) > limits.MAPPED_PARTS:
+            gc.collect()
+
     def take_small(self, size: int) -> bool:
         """Take bytes for what does not wait; say whether they were taken. They go back by `give_back_small`."""
         if self._small + size > self._half or size > self._free:
@@ -124,6 +137,16 @@ class MemoryBudget:
                 granted.set_result(None)
 
 
+def _is_unmapped(buffer: "weakref.ref[mmap.mmap]") -> bool:
+    found = buffer()
+    if found is not None:
+        try:
+            found.close()
+        except BufferError:  # somebody can still read it
+            return False
+    return True
+
+
 class Part:
     """One part of an upload, for `with`, which ends with its memory given back.
 
@@ -137,6 +160,7 @@ class Part:
         self._taken = 0
         self._size = 0
         self._is_filled = False
+        self._is_handed_over = False
         self._began = asyncio.get_running_loop().time()
         # Anonymous memory: its pages count when they are written, and are the system's again when it is closed.
         self._buffer = mmap.mmap(-1, limits.S3_PART_BYTES)
@@ -155,11 +179,14 @@ class Part:
             self._budget.will_give_back(-self._taken)
         self._budget.give_back(self._taken)
         self._taken = 0
+        if not self._is_handed_over:
+            self._budget.unmap(self._buffer)
 
     def handed_over(self) -> "Part":
         """Return a part with the same bytes and memory, which this one no longer gives back."""
         other = copy.copy(self)
         self._taken = 0
+        self._is_handed_over = True
         return other
 
     @property
