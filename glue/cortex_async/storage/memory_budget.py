@@ -103,8 +103,8 @@ class MemoryBudget:
     def unmap(self, buffer: mmap.mmap) -> None:
         """Give the pages of a part back to the system.
 
-        A call that failed may still hold them, by the frames of its error, until the garbage collector comes: it is
-        called when several are held, since nothing counts them any more.
+        A call that failed may still hold them, by the frames of its error, until garbage is collected: that is
+        done when several are held, since nothing counts them any more.
         """
         self._mapped = [each for each in (*self._mapped, weakref.ref(buffer)) if not _is_unmapped(each)]
         if len(self._mapped) > limits.MAPPED_PARTS:
