@@ -3,7 +3,8 @@ With --trust it prints who may take the roles instead.
 
 The gateway, the dispatcher (in the API's pods) and the provision Job each have a service account. The Job
 needs a role of its own: it may change queues and, unless provision.lifecycleRule is false, the lifecycle of the
-whole bucket. So provisioning and the pods never share one. The policy dead-letters is for whoever runs that command.
+whole bucket. So provisioning and the pods never share one. The policy dead-letters is for whoever runs that
+command.
 
 If your own KMS key encrypts the bucket or a queue, name it with --kms-key: S3 and SQS use it to make data keys for
 writing, and to decrypt them for reading and for completing multipart uploads (docs.aws.amazon.com, "Amazon SQS Key

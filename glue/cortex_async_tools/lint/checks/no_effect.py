@@ -24,6 +24,16 @@ _SWITCHED: tuple[tuple[str, ...], ...] = (
     ("monitoring", "dashboard"),
 )
 """Objects whose other fields do nothing while their `enabled` is false."""
+_SUPERSEDED: tuple[tuple[str, tuple[str, ...], tuple[str, ...], str], ...] = (
+    ("gitops", ("test",), ("contentType", "payload", "timeoutSeconds"), "there is no pod for helm test"),
+    (
+        "emulator",
+        ("networkPolicy", "egress"),
+        ("awsTo", "awsPorts", "podIdentity", "instanceMetadata"),
+        "there is no AWS",
+    ),
+)
+"""What is on, and the fields that then do nothing: an object, its fields, and why."""
 
 
 def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
@@ -38,15 +48,14 @@ def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
     if values["gateway"]["autoscaling"]["enabled"]:
         reason = "gateway.autoscaling.enabled is true, so that the autoscaler sets the number"
         yield from _warn(values, ("gateway", "replicas"), reason)
-    if values["gitops"]["enabled"]:
-        for name in sorted(values["test"]):
-            reason = "gitops.enabled is true, so that there is no pod for helm test"
-            yield from _warn(values, ("test", name), reason)
-    if values["emulator"]["enabled"]:
-        for name in ("awsTo", "awsPorts", "podIdentity", "instanceMetadata"):
-            yield from _warn(
-                values, ("networkPolicy", "egress", name), "emulator.enabled is true, so there is no AWS"
-            )
+    yield from _beside_switches(values)
+
+
+def _beside_switches(values: MergedValues) -> Iterator[FieldMessage]:
+    for switch, holder_path, names, reason in _SUPERSEDED:
+        if values[switch]["enabled"]:
+            for name in names:
+                yield from _warn(values, (*holder_path, name), f"{switch}.enabled is true, so that {reason}")
     for path in _SWITCHED:
         holder = _at(values, path)
         if not holder["enabled"]:
