@@ -10,13 +10,14 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 step = @printf '%-64s' '$(1)'; start=$$(date +%s); $(2) || exit; echo "$$(($$(date +%s) - start)) s"
 
 .DELETE_ON_ERROR:
-.PHONY: package package-charts package-wheel package-image help demo kind-try test lint chaos chart dashboard-check fuzz fuzz-chart bench e2e lock clean
+.PHONY: package package-charts package-wheel package-image help demo kind-try test lint chaos soak chart dashboard-check fuzz fuzz-chart bench e2e lock clean
 
 help:
 	@echo 'demo        run values/hello-world on this machine and print a result'
 	@echo 'test        lint, and run every test'
 	@echo 'lint        ruff, mypy, the layers of imports, and what is generated'
 	@echo 'chaos       many requests while dispatchers are killed and AWS is faulty'
+	@echo 'soak        mixed load for SOAK_MINUTES (5): fails when a process grows'
 	@echo 'kind-try    hello-world in a cluster made by kind, without AWS'
 	@echo 'bench       calls, CPU, latency and memory against their budgets'
 	@echo 'dashboard-check  the panels and alerts against a real Prometheus; draws the panels'
@@ -76,6 +77,10 @@ fuzz-chart: $(READY)
 # `make chaos CHAOS="--requests 2000 --seed 7"` for another run; --help names the options.
 chaos: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
+
+# Mixed load of good and bad clients for SOAK_MINUTES (5): fails when memory, descriptors, threads or tasks grow.
+soak: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m soak --minutes $(or $(SOAK_MINUTES),5)
 
 # What a request costs, against its budgets; on an otherwise idle machine. BENCH=--quick takes a minute.
 bench: $(READY)

@@ -45,6 +45,7 @@ UPLOAD_MEMORY_BYTES = 46 * MIB  # for the parts of all uploads of a process
 UPLOAD_WAIT_SECONDS = 50.0  # for memory; load balancers end a connection on which nothing moves for 60 s
 RESULT_WAIT_SECONDS = 3.0  # then a result takes more: those before it may be of containers that never end
 PARTS_AT_ONCE = 4  # of one upload, while the next comes
+MAPPED_PARTS = 3  # that failed calls may hold beside the budget, before garbage is collected
 PART_FILL_SECONDS = 45.0  # for a part to come while others wait for memory
 ABORT_SECONDS = 5.0  # for aborting an upload; the bucket's lifecycle rule removes what is left
 PIECE_BYTES = 65_536  # a body is read, checked and passed on in pieces of this size

@@ -3,6 +3,7 @@
 Measured on top of what a dispatcher imports anyway: prometheus_client takes 0.7 MB and 12 ms of its start.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -38,10 +39,23 @@ def status_label(status: int | None) -> str:
 
 
 def new_registry() -> CollectorRegistry:
-    """Return a registry that holds the process's own memory, CPU and files (`process_…`)."""
+    """Return a registry that holds the process's own memory, CPU, files and tasks (`process_…`)."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
+    registry.register(_Tasks())
     return registry
+
+
+class _Tasks(Collector):
+    """How many tasks the event loop has; counted when it is asked for."""
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self.describe():
+            family.add_metric((), len(asyncio.all_tasks()))
+            yield family
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        yield GaugeMetricFamily("process_asyncio_tasks", "Tasks of the event loop.", labels=())
 
 
 def handler(registry: CollectorRegistry) -> Callable[[web.Request], Awaitable[web.Response]]:

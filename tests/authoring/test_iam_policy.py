@@ -139,6 +139,21 @@ def test_queues_may_be_deleted_only_where_the_values_say_so(policy: Policy) -> N
     assert found[False] - found[True] == {"sqs:DeleteQueue"}
 
 
+def test_the_lifecycle_may_be_changed_only_where_its_rule_is_ours(policy: Policy) -> None:
+    found = {
+        ours: {action for action, _ in grants(policy(minimal(provision={"lifecycleRule": ours}))["provision"])}
+        for ours in (True, False)
+    }
+    assert found[True] - found[False] == {"s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"}
+    assert found[False] < found[True]
+
+
+def test_it_says_that_provisioning_and_the_pods_never_share_a_role(call: Command, folder: Path) -> None:
+    (folder / "values.yaml").write_text(yaml.safe_dump(minimal()))
+    assert "provisioning and the pods never share one" in call("iam-policy", "values.yaml").err
+    assert call("iam-policy", "values.yaml", "--for", "provision").err == ""
+
+
 @pytest.mark.parametrize(
     ("region", "partition"),
     [

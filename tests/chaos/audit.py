@@ -17,7 +17,7 @@ class Left:
     results: dict[str, str]
     payloads: set[str]
     messages: tuple[int, int]
-    dead_letters: int
+    dead_letters: Counter[str]
     uploads: int
     started: Counter[str]
 
@@ -38,7 +38,7 @@ def look(stack: ChaosStack) -> Left:
         results=stack.results(),
         payloads={request_id for request_id, what in objects if what == "payload"},
         messages=stack.queue_depth(),
-        dead_letters=stack.dead_letters(),
+        dead_letters=Counter(stack.dead_letter_ids()),
         uploads=stack.uploads(),
         started=Counter(stack.started()),
     )
@@ -57,14 +57,14 @@ class Verdict:
         return not (self.lost or self.wrong or self.left)
 
 
-def judge(tally: Tally, left: Left, bad_exits: list[str], total: int) -> Verdict:
+def judge(tally: Tally, left: Left, other_faults: list[str], total: int) -> Verdict:
     """Compare what the client saw with what is left."""
     accepted = tally.accepted
     lost = [f"{request_id}: no result was seen" for request_id in tally.without_result]
     lost += [f"{request_id}: no result is in the bucket" for request_id in accepted.keys() - left.results.keys()]
     if len(accepted) < total:
         lost.append(f"only {len(accepted)} of {total} requests were submitted in time")
-    wrong = [*tally.wrong, *bad_exits]
+    wrong = [*tally.wrong, *other_faults]
     for request_id, seen in accepted.items():
         found = left.results.get(request_id)
         if seen and found and seen != found:
@@ -74,8 +74,10 @@ def judge(tally: Tally, left: Left, bad_exits: list[str], total: int) -> Verdict
     leftovers += [f"payload of {each}, which has a result" for each in left.payloads & left.results.keys()]
     if any(left.messages):
         leftovers.append(f"messages in the queue: {left.messages[0]}, and in flight: {left.messages[1]}")
-    if left.dead_letters:
-        leftovers.append(f"messages in the dead-letter queue: {left.dead_letters}")
+    leftovers += [f"dead letter of {each}" for each in left.dead_letters.keys() - tally.culprits]
+    lost += [
+        f"{each}: it was given up and is no dead letter" for each in tally.culprits - left.dead_letters.keys()
+    ]
     return Verdict(lost, wrong, leftovers)
 
 
@@ -86,6 +88,7 @@ def report(
     kills: Counter[str],
     counts: dict[str, Any],
     seconds: float,
+    memory: str,
 ) -> str:
     """The text that a run ends with."""
     accepted = tally.accepted.keys()
@@ -104,7 +107,9 @@ def report(
         ("ids the client never got, with a result", len(left.results.keys() - accepted)),
         ("ids the client never got, payload only", len(left.payloads - accepted - left.results.keys())),
         ("multipart uploads left to the lifecycle rule", left.uploads),
-        ("longest time to result", f"{tally.longest_seconds:.1f} s"),
+        ("requests that kill their container, all failed", len(tally.culprits)),
+        ("memory", memory),
+        *(("slowest good requests", f"{took:.1f} s {each} {query}") for took, each, query in tally.slowest),
         ("left over", len(verdict.left)),
         ("lost", len(verdict.lost)),
         ("wrong", len(verdict.wrong)),

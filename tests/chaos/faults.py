@@ -15,6 +15,7 @@ class Fault(enum.StrEnum):
     UNAVAILABLE = "service unavailable (503)"
     THROTTLED = "throttled"
     EXPIRED = "expired credentials"
+    SKEWED = "refused for the clock"
     DELAYED = "delayed"
     CUT_BEFORE = "connection cut, call not carried out"
     CUT_AFTER = "connection cut, call carried out"
@@ -97,6 +98,7 @@ _S3_ERRORS = {
     Fault.UNAVAILABLE: (503, "ServiceUnavailable"),
     Fault.THROTTLED: (503, "SlowDown"),
     Fault.EXPIRED: (400, "ExpiredToken"),
+    Fault.SKEWED: (403, "RequestTimeTooSkewed"),
     Fault.CONFLICT: (409, "ConditionalRequestConflict"),
     Fault.LATE_ERROR: (200, "InternalError"),
 }
@@ -105,6 +107,7 @@ _SQS_ERRORS = {
     Fault.UNAVAILABLE: (503, "ServiceUnavailable"),
     Fault.THROTTLED: (400, "ThrottlingException"),
     Fault.EXPIRED: (403, "ExpiredTokenException"),
+    Fault.SKEWED: (403, "InvalidSignatureException"),
 }
 
 

@@ -16,6 +16,8 @@ from yarl import URL
 _LARGE_RESULT_BYTES = 6_000_000  # more than one part of a multipart upload
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 1.5
+_SLOWEST = 5
+_CULPRITS_CODES = ("connection_broken", "attempts_exhausted")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Wanted:
     payload: bytes
     query: str
     fill: int | None  # the result is a string of that length, else it tells the payload's SHA-256 and size
+    is_culprit: bool = False  # it kills its container each time, and is to fail
 
     def matches(self, request_id: str, result: Any) -> bool:
         """Whether `result` is what the web server of the tests answers to this request."""
@@ -39,8 +42,13 @@ class Wanted:
         )
 
 
-def make_request(seed: str, index: int) -> Wanted:
-    """Make the request of that number: mostly small ones, some above the inline limit, few of several MB."""
+def make_request(seed: str, index: int, crash_every: int = 0) -> Wanted:
+    """Make the request of that number: mostly small ones, some above the inline limit, few of several MB.
+
+    One of every `crash_every` kills its container, each time, while others are in it.
+    """
+    if crash_every and index % crash_every == crash_every // 4:
+        return Wanted(b"{}", f"n={index}&sleep=0.3&crash", None, is_culprit=True)
     chance = random.Random(f"{seed}/{index}")
     kind = chance.random()
     size = chance.randrange(2000)
@@ -69,7 +77,8 @@ class Tally:
     accepted: dict[str, str | None] = field(default_factory=dict)  # id -> MD5 of the result's bytes, None so far
     wrong: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    longest_seconds: float = 0.0
+    culprits: set[str] = field(default_factory=set)
+    slowest: list[tuple[float, str, str]] = field(default_factory=list)  # seconds, id, query; of good requests
 
     @property
     def without_result(self) -> list[str]:
@@ -79,7 +88,16 @@ class Tally:
 class Load:
     """Keeps `concurrency` requests under way until `total` have ended or `deadline` (time.monotonic) has come."""
 
-    def __init__(self, url: str, http: aiohttp.ClientSession, seed: str, total: int, deadline: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        http: aiohttp.ClientSession,
+        seed: str,
+        total: int,
+        deadline: float,
+        crash_every: int = 0,
+    ) -> None:
+        self._crash_every = crash_every
         self._url = url
         self._http = http
         self._seed = seed
@@ -95,14 +113,18 @@ class Load:
 
     async def _work(self) -> None:
         for index in self._numbers:
-            wanted = make_request(self._seed, index)
+            wanted = make_request(self._seed, index, self._crash_every)
             request_id = await self._submit(wanted)
             if request_id is None:
                 return
             self.tally.accepted[request_id] = None
+            if wanted.is_culprit:
+                self.tally.culprits.add(request_id)
             since = time.monotonic()
             await self._await_result(request_id, wanted)
-            self.tally.longest_seconds = max(self.tally.longest_seconds, time.monotonic() - since)
+            if not wanted.is_culprit:
+                took = (time.monotonic() - since, request_id, wanted.query)
+                self.tally.slowest = sorted([*self.tally.slowest, took], reverse=True)[:_SLOWEST]
 
     async def _submit(self, wanted: Wanted) -> str | None:
         """Submit until it is accepted; a POST without an id in its answer was not, whatever became of it."""
@@ -155,7 +177,10 @@ class Load:
         name = "result" if document["status"] == "completed" else "error"
         result = body.partition(f'"{name}": '.encode())[2][:-1]
         tally.accepted[request_id] = hashlib.md5(result).hexdigest()
-        if document["status"] == "failed":
+        if wanted.is_culprit:
+            if document["status"] != "failed" or document["error"]["code"] not in _CULPRITS_CODES:
+                tally.wrong.append(f"{request_id}: it kills its container, and ended so: {document}")
+        elif document["status"] == "failed":
             tally.wrong.append(f"{request_id}: failed: {document['error']}")
         elif not wanted.matches(request_id, document["result"]):
             tally.wrong.append(f"{request_id}: a result of another request: {str(document['result'])[:300]}")

@@ -1,15 +1,19 @@
 """A faulty proxy before an S3 and SQS server: `python -m chaos.proxy PORT ADMIN_PORT UPSTREAM SEED`.
 
 The admin port answers `GET /counts`, and does as told by `POST /rate?value=0.1` (the share of calls that get a
-fault) and `POST /away?seconds=3&how=refuse|503`. The sequence of faults follows from the seed and the order in
-which calls come; that order is not the same in two runs.
+fault), `POST /away?seconds=3&how=refuse|503` and `POST /clock?ahead=1200` (seconds: it then refuses what was
+signed more than 5 minutes from a clock that is so far ahead). The sequence of faults follows from the seed and the
+order in which calls come; that order is not the same in two runs.
 """
 
 import asyncio
+import email.utils
 import json
 import random
 import sys
+import time
 from collections import Counter, deque
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -19,6 +23,7 @@ from yarl import URL
 from chaos.faults import Fault, Operation, choose, delay_seconds, error_answer, operation_of
 
 _REMEMBERED = 200  # deliveries that may be repeated; the older ones are of messages that have ended long ago
+_SKEW_SECONDS = 300.0
 _CONNECTION_HEADERS = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -36,6 +41,7 @@ class Proxy:
         self._delivered: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
         self.rate = 0.0
         self.away: str | None = None
+        self.ahead = 0.0
         self.transports: set[asyncio.Transport] = set()
         self.calls: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
@@ -52,6 +58,8 @@ class Proxy:
         try:
             if self.away is not None:
                 return self._absent(operation)
+            if self._is_skewed(request):
+                return self._spoilt(operation, Fault.SKEWED)
             fault = choose(self._chance, self.rate, operation)
             return await self._answer(request, operation, fault, await request.read())
         except Cut:
@@ -59,6 +67,18 @@ class Proxy:
             return web.Response()
         finally:
             self.transports.discard(transport)
+
+    def _is_skewed(self, request: web.Request) -> bool:
+        signed = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return abs(signed.timestamp() - time.time() - self.ahead) > _SKEW_SECONDS
+
+    def _spoilt(self, operation: Operation, fault: Fault) -> web.Response:
+        answer = error_answer(operation, fault)
+        assert answer is not None
+        self.faults[fault] += 1
+        status, content_type, document = answer
+        date = email.utils.formatdate(time.time() + self.ahead, usegmt=True)
+        return web.Response(status=status, body=document, content_type=content_type, headers={"Date": date})
 
     def _absent(self, operation: Operation) -> web.Response:
         self.faults["away"] += 1
@@ -74,9 +94,7 @@ class Proxy:
             return _response(*await self._forward(request, body, operation))
         error = error_answer(operation, fault)
         if error is not None:
-            self.faults[fault] += 1
-            status, content_type, document = error
-            return web.Response(status=status, body=document, content_type=content_type)
+            return self._spoilt(operation, fault)
         if fault is Fault.CUT_BEFORE:
             self.faults[fault] += 1
             raise Cut
@@ -189,6 +207,10 @@ class Admin:
         self._proxy.rate = float(request.query["value"])
         return web.json_response({})
 
+    async def clock(self, request: web.Request) -> web.Response:
+        self._proxy.ahead = float(request.query["ahead"])
+        return web.json_response({})
+
     async def away(self, request: web.Request) -> web.Response:
         """Refuse connections, or answer 503, and answer this call when that is over."""
         self._proxy.away = request.query["how"]
@@ -206,6 +228,7 @@ class Admin:
         app = web.Application()
         app.router.add_get("/counts", self.counts)
         app.router.add_post("/rate", self.rate)
+        app.router.add_post("/clock", self.clock)
         app.router.add_post("/away", self.away)
         return app
 

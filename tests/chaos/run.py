@@ -4,10 +4,11 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -30,6 +31,7 @@ class Options:
     seed: str = "1"
     dispatchers: int = 3
     concurrency: int = 256
+    crash_every: int = 1_000
     deadline: float = 1800.0
 
 
@@ -53,32 +55,39 @@ async def _run(
     options: Options, stack: ChaosStack, http: aiohttp.ClientSession, say: Callable[[str], None]
 ) -> bool:
     stack.provision()
-    stack.start_web_server()
     stack.gateway()
     await http.post(f"{stack.proxy_admin}/rate?value={options.fault_rate}")
     killer = Killer(stack, http, options.seed, options.kill_interval)
     killer.start(options.dispatchers)
     began = time.monotonic()
-    load = Load(stack.url, http, options.seed, options.requests, began + options.deadline)
-    killing = asyncio.create_task(killer.run())
-    telling = asyncio.create_task(_tell(load, killer, say))
-    try:
-        await load.run(options.concurrency)
-    finally:
-        for task in (killing, telling):
-            task.cancel()
-        for task in (killing, telling):
-            with suppress(asyncio.CancelledError):
-                await task
-    seconds = time.monotonic() - began
-    await settle(stack, _SETTLE_SECONDS)
+    load = Load(stack.url, http, options.seed, options.requests, began + options.deadline, options.crash_every)
+    async with _beside(killer.restart()):
+        async with _beside(killer.run(), _tell(load, killer, say)):
+            await load.run(options.concurrency)
+        seconds = time.monotonic() - began
+        await settle(stack, _SETTLE_SECONDS)
     killer.check()
     async with http.get(f"{stack.proxy_admin}/counts") as response:
         counts = await response.json()
     left = await asyncio.to_thread(look, stack)
-    verdict = judge(load.tally, left, killer.bad_exits, options.requests)
-    say(report(load.tally, left, verdict, killer.counts, counts, seconds))
+    memory, too_much = stack.memory()
+    verdict = judge(load.tally, left, [*killer.bad_exits, *too_much], options.requests)
+    say(report(load.tally, left, verdict, killer.counts, counts, seconds, memory))
     return verdict.holds
+
+
+@asynccontextmanager
+async def _beside(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run these meanwhile, and cancel them at the end."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 async def _tell(load: Load, killer: Killer, say: Callable[[str], None]) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import ipaddress
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -194,12 +195,26 @@ def _mend_extras(result: Values) -> None:
 
 
 def _mend_peers(policy: Values) -> None:
-    for peer in [*policy.get("gatewayFrom", []), *policy.get("dispatcherFrom", [])]:
+    egress = policy.get("egress", {})
+    egress["awsPorts"] = egress.get("awsPorts") or [443]  # a proxy may be among aws.extraEnv
+    lists = [policy.get(name, []) for name in ("gatewayFrom", "dispatcherFrom", "monitoringFrom", "kedaFrom")]
+    lists += [egress.get("dnsTo", []), egress.get("awsTo", [])]
+    lists += [rule.get("to", []) for rule in egress.get("podsTo", [])]
+    for peer in itertools.chain(*lists):
         if block := peer.get("ipBlock"):
             block["cidr"] = str(ipaddress.ip_network(block["cidr"], strict=False))
 
 
 _DEFAULT_REQUESTS = {"cpu": "100m", "memory": "128Mi"}
+
+
+def _mend_limits(part: str, resources: Values) -> None:
+    requests = {**_DEFAULT_REQUESTS, **resources.get("requests", {})}
+    limits = resources.setdefault("limits", {})
+    if part in ("gateway", "dispatcher"):
+        limits.setdefault("memory", "256Mi")
+    for name in [name for name in limits if number(limits[name]) < number(requests.get(name, 0))]:
+        limits[name] = requests[name]
 
 
 def _mend_platform(result: Values) -> None:
@@ -208,11 +223,7 @@ def _mend_platform(result: Values) -> None:
         result["image"]["repository"] = result["image"]["repository"] or "cortex-async"
     _mend_peers(result.get("networkPolicy", {}))
     for part in ("gateway", "dispatcher", "provision", "emulator"):
-        resources = result.get(part, {}).get("resources", {})
-        requests = {**_DEFAULT_REQUESTS, **resources.get("requests", {})}
-        limits = resources.get("limits", {})
-        for name in [name for name in limits if number(limits[name]) < number(requests.get(name, 0))]:
-            del limits[name]
+        _mend_limits(part, result.get(part, {}).get("resources", {}))
     for part in ("gateway", "provision"):
         result.get(part, {}).get("serviceAccount", {}).pop("name", None)
     if result.get("securityContext", {}).get("runAsUser") == 0:

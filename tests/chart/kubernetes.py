@@ -86,7 +86,7 @@ def quantity(text: str) -> float:
 def _check_identities(objects: Sequence[Object]) -> None:
     seen = [(each["kind"], each["metadata"]["name"]) for each in objects]
     assert len(seen) == len(set(seen)), f"an object is there twice: {seen}"
-    labels = {name: template["metadata"]["labels"] for name, template in _templates(objects)}
+    labels = [template["metadata"]["labels"] for owner, template in pods(objects) if owner["kind"] != "Pod"]
     for each in objects:
         assert re.match(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$", each["metadata"]["name"])
         if each["kind"] == "Service":
@@ -96,14 +96,8 @@ def _check_identities(objects: Sequence[Object]) -> None:
             assert _LABEL_VALUE.match(value), value
         assert all(isinstance(value, str) for value in each["metadata"].get("annotations", {}).values())
         for selector in _selectors(each):
-            chosen = [name for name, its in labels.items() if selector.items() <= its.items()]
-            assert len(chosen) == 1, f"{each['metadata']['name']} selects {chosen}"
-
-
-def _templates(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
-    for owner, template in pods(objects):
-        if owner["kind"] == "Deployment":
-            yield owner["metadata"]["name"], template
+            chosen = {its["app.kubernetes.io/component"] for its in labels if selector.items() <= its.items()}
+            assert len(chosen) == 1, f"{each['metadata']['name']} selects the pods of {chosen}"
 
 
 def _selectors(each: Object) -> Iterator[dict[str, str]]:

@@ -71,6 +71,8 @@ OTHERS: dict[str, Any] = {
     "networking.istio.gateways": ["other"],
     "networking.istio.hosts": ["other"],
     "emulator.resources.limits": {"memory": "2Gi"},
+    "networkPolicy.egress.awsPorts": [8443],
+    "networkPolicy.egress.dnsPorts": [53],
     "update_strategy.max_surge": 5,
     "update_strategy.max_unavailable": 5,
 }

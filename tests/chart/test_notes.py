@@ -80,3 +80,22 @@ def test_notes_say_how_to_see_whether_and_why_not_the_pods_start(helm4: Helm) ->
 
 def test_notes_name_what_helm_test_leaves(helm4: Helm) -> None:
     assert "kubectl -n default delete pod api-hello-test" in helm4.notes(minimal())
+
+
+ROLE = {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "pods"}}}
+
+
+def test_notes_say_that_provisioning_and_the_pods_never_share_a_role(helm4: Helm) -> None:
+    assert "never share a role" not in helm4.notes(minimal())
+    notes = helm4.notes(minimal(**ROLE))
+    assert "never share a role" in notes
+    assert "set\nprovision.serviceAccount.annotations to a role of its own" in notes
+
+
+@pytest.mark.parametrize("part", ["serviceAccount", "gateway"])
+def test_notes_warn_of_a_role_that_provisioning_shares(helm4: Helm, part: str) -> None:
+    shared = {**ROLE, "gateway": ROLE} if part == "gateway" else ROLE
+    warning = "WARNING: provision.serviceAccount.annotations names a role that pods have, too"
+    assert warning in helm4.notes(minimal(provision=ROLE, **shared))
+    own = {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "its-own"}}}
+    assert warning not in helm4.notes(minimal(provision=own, **shared))

@@ -46,6 +46,15 @@ def test_the_job_and_all_that_it_needs_come_before_the_release(helm: Helm) -> No
     assert config["data"] == find(objects, "ConfigMap", "api-hello")["data"]
 
 
+def test_the_buckets_lifecycle_is_left_alone_where_the_values_say_so(helm: Helm) -> None:
+    settings = {"provision": {"lifecycleRule": False}}
+    assert arguments(find(helm.template(minimal(**settings)), "Job"))[-1] == "--no-lifecycle-rule"
+    with_emulator = find(helm.template(EMULATOR | settings), "Job")
+    assert arguments(with_emulator)[-2:] == ["--create-bucket", "--no-lifecycle-rule"]
+    deleting = helm.template(minimal(**DELETING, **settings))
+    assert arguments(find(deleting, "Job", "api-hello-delete"))[-1] == "--delete"
+
+
 def test_the_queues_are_kept_unless_the_values_say_otherwise(helm: Helm) -> None:
     assert "--delete" not in str(helm.template(minimal()))
     objects = helm.template(minimal(**DELETING))

@@ -279,3 +279,15 @@ async def test_missing_right_is_told_at_once_with_what_to_mend(
     for word in ("provision.serviceAccount.annotations", "aws.credentialsSecret", "cortex-async iam-policy"):
         assert word in line
     assert aws.refusals == 1
+
+
+async def test_a_lifecycle_rule_made_elsewhere_needs_no_right_to_the_lifecycle(
+    make_stack: MakeStack, bucket: str, emulator: Emulator
+) -> None:
+    async with AwsProxy(emulator.url) as aws:
+        stack = make_stack({"storage": {"bucket": bucket}, "aws": {"endpointUrl": aws.url}})
+        aws.refused = lambda request, _: "lifecycle" in request.query_string
+        process = stack.command("provision", "--no-lifecycle-rule")
+        assert await asyncio.to_thread(process.wait) == 0, process.log
+    assert aws.refusals == 0
+    assert attributes(stack, stack.document["queue"]["name"])

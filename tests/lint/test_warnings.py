@@ -60,6 +60,7 @@ CASES = [
     ("CA021", values(ONE, top="queue: {deleteOnUninstall: true}\nemulator: {enabled: true}"), 5),
     ("CA021", values(ONE, top="serviceAccount: {create: false, annotations: {a: b}}"), 5),
     ("CA021", values(ONE, top="gateway: {serviceAccount: {create: false, annotations: {a: b}}}"), 5),
+    ("CA021", values(ONE, top="networkPolicy: {egress: {podIdentity: true}}"), 5),
     ("CA021", values(ONE, top="monitoring: {rules: {queueWaitSeconds: 5}}"), 5),
     ("CA021", values(ONE, top="monitoring: {tracing: {sampleRatio: 0.1}}"), 5),
     ("CA020", values(f"{ONE}, pre_stop: {{exec: {{command: [sleep, '1']}}}}"), 3),

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from yarl import URL
 from cortex_async import config
 from cortex_async.provision.command import provision
 from support.api_document import api_document
+from support.memory_limit import MemoryLimit
 from support.processes import LONGEST_PAUSE, WAIT_SECONDS, Emulator, Process, accepts, free_port, wait_until
 
 WEB_SERVER = Path(__file__).with_name("web_server.py")
@@ -39,6 +41,8 @@ class Stack:
         self.config_file = self._write(self.document)
         self.journal = folder / "journal"
         self.processes: list[Process] = []
+        self.limits: dict[str, MemoryLimit] = {}  # of processes, by their names
+        self.within = ExitStack()  # ends when they have ended
         self.url = f"http://127.0.0.1:{self.gateway_port}/{self.name}"
 
     def _own_settings(self) -> dict[str, Any]:
@@ -66,6 +70,7 @@ class Stack:
 
     def command(self, name: str, *options: str, config: Path | None = None) -> Process:
         argv = [sys.executable, "-m", "cortex_async", name, "--config", str(config or self.config_file), *options]
+        argv = self.limits[name].within(argv) if name in self.limits else argv
         process = Process(name, argv, self.folder, {**self.emulator.credentials, "CORTEX_LOG_LEVEL": "debug"})
         self.processes.append(process)
         return process
@@ -120,6 +125,7 @@ class Stack:
         for process in reversed(self.processes):
             if process.is_running():
                 process.kill()
+        self.within.close()
 
     # What a user, or the user's AWS console, would see.
 

@@ -53,6 +53,13 @@ async def test_all_of_many_concurrent_calls_succeed_after_the_clock_jumped(minut
     assert (clock.refused, clock.accepted) == (CALLS, CALLS + 1)
 
 
+async def test_head_whose_answer_names_no_reason_follows_the_clock() -> None:
+    clock = Clock(timedelta(minutes=20))
+    async with asyncio.timeout(60), bucket(clock.answer, TRIED_BUT_NOT_WHEN_REFUSED) as s3:
+        await s3.head("key")
+    assert (clock.refused, clock.accepted) == (1, 1)
+
+
 async def test_clock_that_is_mended_again_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(timedelta(0))
     true_time = time.time

@@ -1,7 +1,9 @@
 """The memory that uploads share: none waits for ever, none is lost, and a slow upload holds up no other."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -108,6 +110,41 @@ async def test_result_takes_more_than_there_is_after_its_wait_and_it_is_paid_bac
     await payload
     line.budget.give_back(1)
     assert await all_of(line.budget, 10)
+
+
+@on_virtual_clock
+async def test_result_waits_for_parts_that_wait_for_s3_however_long_and_takes_no_more() -> None:
+    budget = MemoryBudget(10)
+
+    async def filled(size: int) -> Part:
+        part = Part(budget, size, may_exceed=True)
+        await part.fill(Source(pieces(bytes(size))))
+        return part
+
+    sent = (await filled(10)).handed_over()
+    waiting = asyncio.create_task(filled(6))
+    await asyncio.sleep(100 * limits.RESULT_WAIT_SECONDS)
+    assert not waiting.done()
+    sent.close()
+    (await waiting).close()
+    assert await all_of(budget, 10)
+
+
+@on_virtual_clock
+async def test_results_take_more_only_when_the_line_stands_still_and_one_at_a_time() -> None:
+    line = Line(MemoryBudget(10))
+    await line.join("holder", 10)
+    results = [await line.join(name, 5, may_exceed=True) for name in "abcd"]
+    await asyncio.sleep(limits.RESULT_WAIT_SECONDS - 1)
+    line.budget.give_back(5)
+    await settled()
+    assert line.served == ["holder", "a"]
+    await asyncio.sleep(limits.RESULT_WAIT_SECONDS - 1)
+    assert len(line.served) == 2
+    for number in (3, 4, 5):
+        await asyncio.sleep(limits.RESULT_WAIT_SECONDS)
+        assert len(line.served) == number
+    await asyncio.wait(results)
 
 
 @on_virtual_clock
@@ -282,3 +319,36 @@ async def test_submission_without_memory_is_told_to_come_again() -> None:
     assert error["code"] == "busy"
     assert "nothing was accepted" in error["message"]
     assert queue.sent == []
+
+
+async def test_parts_of_calls_that_failed_do_not_stay_in_memory() -> None:
+    """Their errors hold them in reference cycles, which the garbage collector may leave for long."""
+    budget = MemoryBudget(10 * limits.S3_PART_BYTES)
+    gc.collect()
+    gc.disable()
+    try:
+        before = shared_mib()
+        for _ in range(12):
+            with pytest.raises(OSError, match="no answer"):
+                await failed_upload(budget)
+        assert shared_mib() - before <= (limits.MAPPED_PARTS + 2) * 5
+    finally:
+        gc.enable()
+
+
+async def failed_upload(budget: MemoryBudget) -> None:
+    with Part(budget, limits.S3_PART_BYTES, may_exceed=False) as part:
+        await part.fill(Source(pieces(bytes(limits.S3_PART_BYTES))))
+        fail(part.body)
+
+
+def fail(body: memoryview) -> None:
+    error = OSError("no answer")
+    raise error  # this frame holds the body and the error, which holds the frame
+
+
+def shared_mib() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssShmem:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("Linux does not tell")

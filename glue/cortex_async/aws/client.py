@@ -226,9 +226,14 @@ class Service:
                 self._session.credentials.expired(keys)
             case Retry.NEW_CLOCK if not self._mend_clock(response.headers.get("Date"), clock_offset):
                 return _refusal(call, response.status, code, message)
-            case Retry.NEVER:
+            case Retry.NEVER if not self._is_skew_of_head(call, response, clock_offset):
                 return _refusal(call, response.status, code, message)
         return AwsUnavailable(call.operation, f"{code or 'no error code'} (HTTP {response.status}): {message}")
+
+    def _is_skew_of_head(self, call: Call, response: aiohttp.ClientResponse, signed_with: float) -> bool:
+        """Whether a 403 is for the clock: the answer to a HEAD has no body to say so. Mends the clock."""
+        is_nameless = call.method == "HEAD" and response.status == 403
+        return is_nameless and self._mend_clock(response.headers.get("Date"), signed_with)
 
     def _mend_clock(self, date: str | None, signed_with: float) -> bool:
         """Take the server's time for ours; False when the call was signed with it: the reason is another one."""

@@ -1,7 +1,8 @@
 """Create what an API needs in AWS, or bring it up to date: its queues and the bucket's lifecycle rule.
 
 Running it again changes nothing. A queue that the values name by `queue.url` is somebody else's: its settings are
-left alone, and only the dead-letter queue is made. The bucket's other lifecycle rules are kept as they are.
+left alone, and only the dead-letter queue is made. The bucket's other lifecycle rules are kept as they are; with
+`--no-lifecycle-rule` so is the whole lifecycle, and not even read: something else makes the API's rule.
 
 What may pass (no connection, a 5xx, a name still in use) is waited for; what will not, such as a wrong bucket or a
 missing permission, ends the command at once.
@@ -30,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to try again what may pass (default: %(default)g)",
     )
+    parser.add_argument(
+        "--no-lifecycle-rule",
+        dest="lifecycle_rule",
+        action="store_false",
+        help="leave the bucket's lifecycle alone: the rule for results is made elsewhere",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--create-bucket", action="store_true", help="create the bucket too, when it is missing")
     what.add_argument("--delete", action="store_true", help="delete the queues instead")
@@ -42,12 +49,18 @@ def run(args: argparse.Namespace) -> int:
     if args.delete:
         delete(api, wait_seconds=args.wait)
     else:
-        provision(api, create_bucket=args.create_bucket, wait_seconds=args.wait)
+        provision(
+            api, create_bucket=args.create_bucket, lifecycle_rule=args.lifecycle_rule, wait_seconds=args.wait
+        )
     return 0
 
 
 def provision(
-    api: ApiConfig, *, create_bucket: bool = False, wait_seconds: float = limits.PROVISION_WAIT_SECONDS
+    api: ApiConfig,
+    *,
+    create_bucket: bool = False,
+    lifecycle_rule: bool = True,
+    wait_seconds: float = limits.PROVISION_WAIT_SECONDS,
 ) -> None:
     """Make everything, once it is clear that the bucket may be used; raises ProvisionError."""
 
@@ -55,7 +68,8 @@ def provision(
         s3 = client(api, "s3", tries=1)
         ensure_bucket(api, s3, create=create_bucket)
         provision_queues(api, client(api, "sqs", tries=1))
-        ensure_lifecycle(api, s3)
+        if lifecycle_rule:
+            ensure_lifecycle(api, s3)
 
     persist(make, wait_seconds)  # which tries again what a client would, and more evenly
 

@@ -5,7 +5,9 @@ A part is held whole until S3 has it, since it may have to be sent again; S3 tak
 
 import asyncio
 import copy
+import gc
 import mmap
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator
 from types import TracebackType
@@ -35,6 +37,9 @@ class MemoryBudget:
         self._half = size // 2
         self._reserve = reserve
         self._small = 0
+        self._sent = 0
+        self._mapped: list[weakref.ref[mmap.mmap]] = []
+        self._moved_at = 0.0  # when somebody in line was served, by the loop's clock
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @property
@@ -52,24 +57,32 @@ class MemoryBudget:
     async def take(self, size: int, *, may_exceed: bool) -> None:
         """Take bytes, waiting for them where needed; raises NoMemory after `UPLOAD_WAIT_SECONDS`.
 
-        With `may_exceed` they are taken after `RESULT_WAIT_SECONDS` even if there are none.
+        With `may_exceed` they are taken even if there are none, when nobody in line was served for
+        `RESULT_WAIT_SECONDS` and parts that only wait for S3 will not give back as many.
         """
         if not self._waiting and size <= self._available:
             self._free -= size
             return
-        place = (size, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        place = (size, loop.create_future())
+        if not self._waiting:
+            self._moved_at = loop.time()
         self._waiting.append(place)
+        seconds = limits.RESULT_WAIT_SECONDS if may_exceed else limits.UPLOAD_WAIT_SECONDS
         try:
-            async with asyncio.timeout(limits.RESULT_WAIT_SECONDS if may_exceed else limits.UPLOAD_WAIT_SECONDS):
-                await place[1]
-        except TimeoutError as error:
-            if _is_granted(place[1]):
-                return
-            if not may_exceed:
-                raise NoMemory("too many large payloads are coming at once") from error
-            self._free -= size
+            while not (await asyncio.wait([place[1]], timeout=seconds))[0]:
+                if not may_exceed:
+                    raise NoMemory("too many large payloads are coming at once")
+                seconds = self._moved_at + limits.RESULT_WAIT_SECONDS - loop.time()
+                if seconds > 0:
+                    continue
+                seconds = limits.RESULT_WAIT_SECONDS
+                if self._free + self._sent < size:
+                    self._moved_at = loop.time()
+                    self._free -= size
+                    return
         except asyncio.CancelledError:
-            if _is_granted(place[1]):
+            if place[1].done():
                 self.give_back(size)
             raise
         finally:
@@ -77,11 +90,25 @@ class MemoryBudget:
                 self._waiting.remove(place)
             self._serve()
 
+    def will_give_back(self, size: int) -> None:
+        """Count bytes that only wait for S3, and so come back for sure; a negative number has come back."""
+        self._sent += size
+
     def give_back(self, size: int) -> None:
         """Return bytes, for the next in line."""
         self._free += size
         if self._waiting:
             self._serve()
+
+    def unmap(self, buffer: mmap.mmap) -> None:
+        """Give the pages of a part back to the system.
+
+        A call that failed may still hold them, by the frames of its error, until garbage is collected: that is
+        done when several are held, since nothing counts them any more.
+        """
+        self._mapped = [each for each in (*self._mapped, weakref.ref(buffer)) if not _is_unmapped(each)]
+        if len(self._mapped) > limits.MAPPED_PARTS:
+            gc.collect()
 
     def take_small(self, size: int) -> bool:
         """Take bytes for what does not wait; say whether they were taken. They go back by `give_back_small`."""
@@ -105,12 +132,19 @@ class MemoryBudget:
         while self._waiting and self._waiting[0][0] <= self._available:
             size, granted = self._waiting.popleft()
             if not granted.done():
+                self._moved_at = granted.get_loop().time()
                 self._free -= size
                 granted.set_result(None)
 
 
-def _is_granted(place: asyncio.Future[None]) -> bool:
-    return place.done() and not place.cancelled()
+def _is_unmapped(buffer: "weakref.ref[mmap.mmap]") -> bool:
+    found = buffer()
+    if found is not None:
+        try:
+            found.close()
+        except BufferError:  # somebody can still read it
+            return False
+    return True
 
 
 class Part:
@@ -125,7 +159,8 @@ class Part:
         self._may_exceed = may_exceed
         self._taken = 0
         self._size = 0
-
+        self._is_filled = False
+        self._is_handed_over = False
         self._began = asyncio.get_running_loop().time()
         # Anonymous memory: its pages count when they are written, and are the system's again when it is closed.
         self._buffer = mmap.mmap(-1, limits.S3_PART_BYTES)
@@ -140,13 +175,18 @@ class Part:
 
     def close(self) -> None:
         """Give the memory back."""
+        if self._is_filled:
+            self._budget.will_give_back(-self._taken)
         self._budget.give_back(self._taken)
         self._taken = 0
+        if not self._is_handed_over:
+            self._budget.unmap(self._buffer)
 
     def handed_over(self) -> "Part":
         """Return a part with the same bytes and memory, which this one no longer gives back."""
         other = copy.copy(self)
         self._taken = 0
+        self._is_handed_over = True
         return other
 
     @property
@@ -163,7 +203,10 @@ class Part:
             await self._reserve(len(piece))
             self._buffer.write(piece)
             self._size += len(piece)
-        return await source.is_at_end()
+        is_last = await source.is_at_end()
+        self._is_filled = True
+        self._budget.will_give_back(self._taken)
+        return is_last
 
     async def _reserve(self, size: int) -> None:
         loop = asyncio.get_running_loop()

@@ -1,11 +1,14 @@
 """Print the AWS permissions that an API needs, and no others: a JSON IAM policy for each of its parts.
 With --trust it prints who may take the roles instead.
 
-The gateway, the dispatcher (in the API's pods) and the provision Job each have a service account. The policy
-dead-letters is for whoever runs that command. If your own KMS key encrypts the bucket or a queue, name it with
---kms-key: S3 and SQS use it to make data keys for writing, and to decrypt them for reading and for completing
-multipart uploads (docs.aws.amazon.com, "Amazon SQS Key management" and
-"Protecting data using server-side encryption with AWS KMS").
+The gateway, the dispatcher (in the API's pods) and the provision Job each have a service account. The Job
+needs a role of its own: it may change queues and, unless provision.lifecycleRule is false, the lifecycle of the
+whole bucket. So provisioning and the pods never share one. The policy dead-letters is for whoever runs that
+command.
+
+If your own KMS key encrypts the bucket or a queue, name it with --kms-key: S3 and SQS use it to make data keys for
+writing, and to decrypt them for reading and for completing multipart uploads (docs.aws.amazon.com, "Amazon SQS Key
+management" and "Protecting data using server-side encryption with AWS KMS").
 """
 
 import argparse
@@ -29,6 +32,11 @@ from cortex_async_tools.chart.values_file import find_chart
 
 PARTS = ("gateway", "dispatcher", "provision", "dead-letters")
 """The parts that call AWS."""
+
+_ONE_ROLE_EACH = (
+    "one role for each: provisioning and the pods never share one (provision.serviceAccount.annotations, "
+    "serviceAccount.annotations, gateway.serviceAccount.annotations)"
+)
 
 
 _SKIP_CONTAINERS = "eks.amazonaws.com/skip-containers"
@@ -86,10 +94,16 @@ def run(args: argparse.Namespace) -> int:
     if args.trust:
         _print_trust(args, objects)
         return 0
-    delete = any(each["metadata"]["name"].endswith("-delete") for each in objects if each["kind"] == "Job")
+    jobs = [each for each in objects if each["kind"] == "Job"]
+    delete = any(each["metadata"]["name"].endswith("-delete") for each in jobs)
+    lifecycle = not any("--no-lifecycle-rule" in _arguments(each) for each in jobs)
     api = api_config(objects)
-    policies = {part: policy(api, part, args.account, args.kms_keys, delete=delete) for part in parts}
+    policies = {
+        part: policy(api, part, args.account, args.kms_keys, delete=delete, lifecycle=lifecycle) for part in parts
+    }
     print(json.dumps(policies[args.part] if args.part else policies, indent=2))
+    if not args.part:
+        print(_ONE_ROLE_EACH, file=sys.stderr)
     if args.part in (None, "dispatcher"):
         print(f"note: {_who_has_the_dispatchers(objects)}", file=sys.stderr)
     return 0
@@ -131,6 +145,10 @@ def _who_has_the_dispatchers(objects: Sequence[Object]) -> str:
     )
 
 
+def _arguments(job: Object) -> list[str]:
+    return [word for each in job["spec"]["template"]["spec"]["containers"] for word in each.get("args", ())]
+
+
 def _account(text: str) -> str:
     if not re.fullmatch(r"[0-9]{12}", text):
         raise argparse.ArgumentTypeError(f"expected the 12 digits of an AWS account, got {text!r}")
@@ -156,11 +174,18 @@ def _kms_key(text: str) -> str:
 
 
 def policy(
-    api: ApiConfig, part: str, account: str | None = None, kms_keys: Sequence[str] = (), *, delete: bool = False
+    api: ApiConfig,
+    part: str,
+    account: str | None = None,
+    kms_keys: Sequence[str] = (),
+    *,
+    delete: bool = False,
+    lifecycle: bool = True,
 ) -> dict[str, Any]:
     """Return the policy of one part; raises PolicyError for an unknown region.
 
-    `kms_keys` are the ARNs of keys that S3 and SQS may use. With `delete`, provision may delete the queues.
+    `kms_keys` are the ARNs of keys that S3 and SQS may use. With `delete`, provision may delete the queues, with
+    `lifecycle` it may change the lifecycle of the bucket.
     """
     partition = _partition(api.aws.region)
     queue = f"arn:{partition}:sqs:{api.aws.region}:{account or '*'}"
@@ -173,6 +198,7 @@ def policy(
             dead_letters=f"{queue}:{api.queue.dead_letter_name}",
             lookup=api.queue.url is None,
             delete=["sqs:DeleteQueue"] if delete else [],
+            lifecycle=lifecycle,
             bucket=f"arn:{partition}:s3:::{api.storage.bucket}",
             prefix=f"{api.storage.prefix}/{api.name}",
             kms_keys=kms_keys,

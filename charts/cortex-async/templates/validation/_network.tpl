@@ -1,11 +1,26 @@
-{{- /* What is wrong with who may connect. Input: the root context. */}}
+{{- /* What is wrong with who may connect to whom. Input: the root context. */}}
 {{- define "cortex-async.problems.network" }}
-{{- range $field, $peers := pick .Values.networkPolicy "gatewayFrom" "dispatcherFrom" }}
+{{- $policy := .Values.networkPolicy }}
+{{- $fields := pick $policy "gatewayFrom" "dispatcherFrom" "monitoringFrom" "kedaFrom" }}
+{{- range $name, $peers := pick $policy.egress "dnsTo" "awsTo" }}
+{{- $fields = set $fields (printf "egress.%s" $name) $peers }}
+{{- end }}
+{{- range $index, $rule := $policy.egress.podsTo }}
+{{- $fields = set $fields (printf "egress.podsTo[%d].to" $index) $rule.to }}
+{{- end }}
+{{- range $field, $peers := $fields }}
 {{- range $index, $peer := $peers }}
 {{- with $peer.ipBlock }}
 {{- if include "cortex-async.hasHostBits" .cidr }}
 - networkPolicy.{{ $field }}[{{ $index }}].ipBlock.cidr: {{ .cidr }} has bits beyond its prefix; write the first address of the range
 {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and $policy.enabled $policy.egress.enabled (not $policy.egress.awsPorts) }}
+{{- range $index, $variable := .Values.aws.extraEnv }}
+{{- if has (upper .name) (list "HTTPS_PROXY" "HTTP_PROXY" "ALL_PROXY") }}
+- networkPolicy.egress.awsPorts: required beside {{ .name }} in aws.extraEnv: the port of that proxy
 {{- end }}
 {{- end }}
 {{- end }}

@@ -20,6 +20,7 @@ _SWITCHED: tuple[tuple[str, ...], ...] = (
     ("gateway", "podDisruptionBudget"),
     ("podDisruptionBudget",),
     ("networkPolicy",),
+    ("networkPolicy", "egress"),
     ("networking", "istio"),
     ("networking", "httpRoute"),
     ("networking", "ingress"),
@@ -30,6 +31,16 @@ _SWITCHED: tuple[tuple[str, ...], ...] = (
     ("monitoring", "dashboard"),
 )
 """Objects whose other fields do nothing while their `enabled` is false."""
+_SUPERSEDED: tuple[tuple[str, tuple[str, ...], tuple[str, ...], str], ...] = (
+    ("gitops", ("test",), ("contentType", "payload", "timeoutSeconds"), "there is no pod for helm test"),
+    (
+        "emulator",
+        ("networkPolicy", "egress"),
+        ("awsTo", "awsPorts", "podIdentity", "instanceMetadata"),
+        "there is no AWS",
+    ),
+)
+"""What is on, and the fields that then do nothing: an object, its fields, and why."""
 
 
 def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
@@ -39,11 +50,15 @@ def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
     if values["gateway"]["autoscaling"]["enabled"]:
         reason = "gateway.autoscaling.enabled is true, so that the autoscaler sets the number"
         yield from _warn(values, ("gateway", "replicas"), reason)
-    if values["gitops"]["enabled"]:
-        for name in sorted(values["test"]):
-            reason = "gitops.enabled is true, so that there is no pod for helm test"
-            yield from _warn(values, ("test", name), reason)
     yield from _beside_one_another(values)
+    yield from _beside_switches(values)
+
+
+def _beside_switches(values: MergedValues) -> Iterator[FieldMessage]:
+    for switch, holder_path, names, reason in _SUPERSEDED:
+        if values[switch]["enabled"]:
+            for name in names:
+                yield from _warn(values, (*holder_path, name), f"{switch}.enabled is true, so that {reason}")
     for path in _SWITCHED:
         holder = _at(values, path)
         used = path == ("provision",) and values["queue"]["deleteOnUninstall"]
