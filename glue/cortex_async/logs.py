@@ -13,6 +13,12 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 _TRACE_ID_LENGTH = 32
 _trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+_api: ContextVar[str | None] = ContextVar("api", default=None)
+
+
+def about_api(name: str) -> None:
+    """Write the name of an API into every line of this task from now on."""
+    _api.set(name)
 
 
 def within_trace(traceparent: str | None) -> None:
@@ -24,9 +30,9 @@ def within_trace(traceparent: str | None) -> None:
 class JsonLines(logging.Formatter):
     """One record a line: time, level, message, trace id, the fields given by `extra`, and the traceback."""
 
-    def __init__(self, component: str, api: str) -> None:
+    def __init__(self, component: str, api: str | None) -> None:
         super().__init__()
-        self._common = {"component": component, "api": api}
+        self._common = {"component": component} | ({"api": api} if api else {})
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
@@ -36,6 +42,8 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **self._common,
         }
+        if api := _api.get():
+            line["api"] = api
         if trace_id := _trace_id.get():
             line["trace_id"] = trace_id
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
@@ -44,8 +52,11 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configure(component: str, api: str) -> None:
-    """Send all logging to standard error, from the level named by CORTEX_LOG_LEVEL (default: info) on."""
+def configure(component: str, api: str | None) -> None:
+    """Send all logging to standard error, from the level named by CORTEX_LOG_LEVEL (default: info) on.
+
+    `api` is None where one process serves many: then `about_api` says which one a line is about.
+    """
     name = os.environ.get("CORTEX_LOG_LEVEL", "info")
     level = logging.getLevelNamesMapping().get(name.upper())
     if level is None:

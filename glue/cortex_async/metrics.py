@@ -3,14 +3,15 @@
 Measured on top of what a dispatcher imports anyway: prometheus_client takes 0.7 MB and 12 ms of its start.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+import collections
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import prometheus_client
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UnknownMetricFamily
 from prometheus_client.registry import Collector
 
@@ -53,7 +54,7 @@ def handler(registry: CollectorRegistry) -> Callable[[web.Request], Awaitable[we
     return metrics
 
 
-Values = dict[tuple[str, ...], float]
+Values = Mapping[tuple[str, ...], float]
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,15 @@ class Reading:
     labels: tuple[str, ...] = ()
 
 
+def new_family(reading: Reading, labels: Sequence[str]) -> Any:
+    """Return a family for the values of a reading, which come after those of `labels`."""
+    return _FAMILIES[reading.type](reading.name, reading.help, labels=(*labels, *reading.labels))
+
+
 class Readings(Collector):
     """All readings of one API."""
 
-    def __init__(self, registry: CollectorRegistry, api_name: str, readings: list[Reading]) -> None:
+    def __init__(self, registry: CollectorRegistry, api_name: str, readings: Sequence[Reading]) -> None:
         self._readings = readings
         self._api = api_values(api_name)
         registry.register(self)
@@ -82,7 +88,7 @@ class Readings(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read everything."""
         for each in self._readings:
-            family = _FAMILIES[each.type](each.name, each.help, labels=(*API_LABELS, *each.labels))
+            family = new_family(each, API_LABELS)
             for values, value in each.read().items():
                 family.add_metric((*self._api, *values), value)
             yield family
@@ -96,19 +102,16 @@ class Readings(Collector):
 class AwsCalls:
     """Counts the tries of calls to AWS."""
 
-    def __init__(self, registry: CollectorRegistry, api_name: str) -> None:
-        self._counter = Counter(
+    def __init__(self) -> None:
+        self._tries: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.reading = Reading(
+            "counter",
             "cortex_async_aws_calls",
             "Tries of calls to S3 and SQS; result is ok, refused (a permission, a name) or unavailable.",
-            (*API_LABELS, "operation", "result"),
-            registry=registry,
+            lambda: {tried: count for tried, count in self._tries.items()},
+            ("operation", "result"),
         )
-        self._api = api_values(api_name)
-        self._children: dict[tuple[str, str], Counter] = {}
 
     def observe(self, operation: str, result: str) -> None:
         """Count one try."""
-        child = self._children.get((operation, result))
-        if child is None:
-            child = self._children[operation, result] = self._counter.labels(*self._api, operation, result)
-        child.inc()
+        self._tries[operation, result] += 1

@@ -12,20 +12,25 @@ def application(registry: CollectorRegistry, sampler: Sampler) -> web.Applicatio
     """Return the application to serve."""
 
     async def scaling(_: web.Request) -> web.Response:
-        try:
-            measure = await sampler.read()
-        except NoSample as error:  # KEDA then keeps the replicas that there are
-            return error_document(503, "no_sample", str(error))
-        return web.json_response(
-            {
-                "in_flight": round(measure.in_flight, 3),
-                "queued": measure.queued,
-                "active": measure.active,
-                "age_seconds": round(measure.age_seconds, 1),
-            }
-        )
+        return await measured(sampler)
 
     app = web.Application()
     app.router.add_get("/metrics", metrics.handler(registry))
     app.router.add_get("/scaling", scaling)
     return app
+
+
+async def measured(sampler: Sampler) -> web.Response:
+    """Respond with what scales an API."""
+    try:
+        measure = await sampler.read()
+    except NoSample as error:  # KEDA then keeps the replicas that there are
+        return error_document(503, "no_sample", str(error))
+    return web.json_response(
+        {
+            "in_flight": round(measure.in_flight, 3),
+            "queued": measure.queued,
+            "active": measure.active,
+            "age_seconds": round(measure.age_seconds, 1),
+        }
+    )

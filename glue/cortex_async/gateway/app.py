@@ -13,7 +13,6 @@ from cortex_async.gateway.scaling import Sampler
 from cortex_async.gateway.submit import Submission
 from cortex_async.gateway.wait import Waiters, asked_seconds, preferred_seconds
 from cortex_async.http.connection import error_document
-from cortex_async.metrics import new_registry
 from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
@@ -41,7 +40,7 @@ class Gateway:
         self._endpoint = config.gateway.endpoint
         self._submission = Submission(config, ids, store, stall_seconds, budget)
         self._results = Results(config, ids, store, budget)
-        self._metrics = metrics or GatewayMetrics(new_registry(), config.name, Sampler(60, 1))
+        self._metrics = metrics or GatewayMetrics(Sampler(60, 1))
         self._waiters = Waiters()
         self._store = store
         self._ids = ids
@@ -54,16 +53,16 @@ class Gateway:
 
     def application(self) -> web.Application:
         """Return the application to serve."""
-        app = web.Application(middlewares=[self._counted, as_json])
+        app = web.Application(middlewares=[self.counted, as_json])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/openapi.json", self._description)
-        app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
+        app.router.add_post(self._endpoint, self.submit, expect_handler=self.expect)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
         return app
 
     @web.middleware
-    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Count the answer; the kubelet's calls are none of a client."""
         logs.within_trace(request.headers.get("traceparent"))
         try:
@@ -88,7 +87,7 @@ class Gateway:
     async def _description(self, _: web.Request) -> web.Response:
         return served_description(self._endpoint)
 
-    async def _expect(self, request: web.Request) -> web.Response | None:
+    async def expect(self, request: web.Request) -> web.Response | None:
         """Let the client send its body, unless it is announced too large (RFC 9110, section 10.1.1)."""
         if request.version < HttpVersion11:  # which knows no interim answers (RFC 9110, section 10.1.1)
             return None
@@ -102,7 +101,8 @@ class Gateway:
         request.writer.output_size = 0  # the response itself has not begun
         return None
 
-    async def _submit(self, request: web.Request) -> web.StreamResponse:
+    async def submit(self, request: web.Request) -> web.StreamResponse:
+        """Answer `POST <endpoint>`; raises CortexError."""
         if self.queue is None:
             raise AwsUnavailable("GetQueueUrl", "the queue has not been found yet")
         request_id = await self._submission.accept(request, self.queue)
@@ -113,7 +113,10 @@ class Gateway:
         return accepted(request, request_id)
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
-        request_id = request.match_info["id"]
+        return await self.result(request, request.match_info["id"])
+
+    async def result(self, request: web.Request, request_id: str) -> web.StreamResponse:
+        """Answer `GET <endpoint>/<id>`; raises CortexError."""
         seconds = asked_seconds(request)
         if seconds and self._ids.issued_at(request_id) is not None:
             await self._has_ended_within(request, request_id, seconds)
