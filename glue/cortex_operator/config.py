@@ -53,7 +53,9 @@ class OperatorConfig:
     releases: bool = False
     """Whether Helm's release Secrets may be read: for the history, and the configuration as it was deployed."""
     endpoint_url: str | None = None
-    """Before the path of an API, as callers reach it. None: the API's own gateway Service."""
+    """Before the path of an API, as callers reach it. None: the API's own gateway Service, else the shared one."""
+    gateway_url: str | None = None
+    """Of the shared gateway, for the APIs that have none of their own. None: there is none."""
     public_url: str | None = None
     """Of the operator, as browsers reach it. None: as the call reached it."""
     log_url: str | None = None

@@ -174,6 +174,8 @@ PLATFORM = [
     _key("securityContext.runAsUser", 0),
     ("a privileged container", minimal(securityContext={"privileged": True}), "privileged"),
     _key("networking.httpRoute.parentRefs", [], networking={"httpRoute": {"enabled": True}}),
+    _key("networking.ingress.enabled", True, gateway={"shared": True}),
+    _key("gateway.sharedName", "cortex.gateway"),
     ("a reserved label", minimal(podLabels={"apiName": "x"}), "podLabels"),
     ("a toleration that tolerates nothing", minimal(tolerations=[{"effect": "NoSchedule"}]), "tolerations.0"),
     _key("aws.endpointUrl", "https://aws.internal", **_EMULATOR),

@@ -38,6 +38,12 @@ KINDS: dict[str, dict[str, str]] = {
     "autoscaling/v2": {"horizontalpodautoscalers": "HorizontalPodAutoscaler"},
     "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
     "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy"},
+    "rbac.authorization.k8s.io/v1": {
+        "clusterroles": "ClusterRole",
+        "clusterrolebindings": "ClusterRoleBinding",
+        "roles": "Role",
+        "rolebindings": "RoleBinding",
+    },
     "keda.sh/v1alpha1": {"scaledobjects": "ScaledObject", "triggerauthentications": "TriggerAuthentication"},
 }
 _VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
@@ -191,6 +197,8 @@ class ApiServer:
             if (api_version(request), *place(request, document["metadata"]["name"])) in self.objects:
                 return refusal(409, f"{plural} {document['metadata']['name']} already exists")
             return web.json_response(self.add(api_version(request), plural, document), status=201)
+        if plural not in KINDS.get(api_version(request), ()):
+            return refusal(404, f"no resource {plural} of {api_version(request)}")
         if "watch" in request.query:
             return await self._watch(request)
         found = [each for _, each in self._asked_for(request)]

@@ -131,6 +131,7 @@ def _release(args: argparse.Namespace) -> Release:
     chart = find_chart(args.chart)
     endpoint = args.endpoint_url or _LOOPBACK  # without a port: it is chosen later, apart from the rendered ones
     overlay: dict[str, Any] = {"aws": {"region": REGION, "bucket": BUCKET, "endpointUrl": endpoint}}
+    overlay["client"] = {"existingSecret": None}  # which is in a cluster
     overlay["emulator"] = {"enabled": False}  # the chart's emulator runs in a cluster
     if args.endpoint_url is None:
         overlay["queue"] = {"url": None}  # the embedded server does not have the user's queue
