@@ -99,6 +99,8 @@ WAIT_LONGEST_SECONDS = 5.0  # between two looks
 WAIT_LOOKS_A_SECOND = 200  # of all waiters together: a look costs about 0.2 ms of CPU
 WAITERS_AT_MOST = 1_000  # of one gateway; beyond, the status is answered at once
 
+RECENT_REQUESTS = 100  # ids that a gateway remembers of each API, for the operator's page
+
 IDEMPOTENCY_KEY_CHARACTERS = 255  # of a key that a client may give
 
 # Request ids --------------------------------------------------------------------------------------------------

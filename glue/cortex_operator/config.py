@@ -56,6 +56,8 @@ class OperatorConfig:
     """Before the path of an API, as callers reach it. None: the API's own gateway Service, else the shared one."""
     gateway_url: str | None = None
     """Of the shared gateway, for the APIs that have none of their own. None: there is none."""
+    gateway_namespace: str | None = None
+    """Of the shared gateway's pods."""
     public_url: str | None = None
     """Of the operator, as browsers reach it. None: as the call reached it."""
     log_url: str | None = None

@@ -4,6 +4,7 @@ A browser proves who it is by a token in a cookie that no script and no other si
 second cookie's value, so that no other site can send it.
 """
 
+import asyncio
 import hmac
 import json
 import re
@@ -15,10 +16,12 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from cortex_operator.apis import Api
 from cortex_operator.auth import Guard
 from cortex_operator.catalogue import Catalogue
 from cortex_operator.deploying import Deployer
 from cortex_operator.errors import NotAllowed, Refused
+from cortex_operator.measures import Measured, Measures
 from cortex_operator.pages import page
 
 _TOKEN, _CSRF = "cortex_token", "cortex_csrf"
@@ -27,6 +30,8 @@ _SHOWN_BYTES = 65_536
 _GATEWAY_SECONDS = 20.0
 _LOOK_AGAIN_SECONDS = 10
 _FOLLOW_SECONDS = 2
+_MEASURED_APIS = 100
+"""With more APIs their list shows no measures, since all of their pods would be asked."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Form = Mapping[str, Any]
 
@@ -35,8 +40,14 @@ class Dashboard:
     """The pages."""
 
     def __init__(
-        self, catalogue: Catalogue, deployer: Deployer, guard: Guard, session: aiohttp.ClientSession
+        self,
+        catalogue: Catalogue,
+        deployer: Deployer,
+        guard: Guard,
+        session: aiohttp.ClientSession,
+        measures: Measures,
     ) -> None:
+        self._measures = measures
         self._catalogue = catalogue
         self._deployer = deployer
         self._guard = guard
@@ -68,7 +79,12 @@ class Dashboard:
 
     async def _apis(self, request: web.Request) -> web.Response:
         await self._check(request, "read")
-        apis = [(each, _moment(each.last_updated)) for each in await self._catalogue.all()]
+        found = await self._catalogue.all()
+        measured = await self._measures.read() if len(found) <= _MEASURED_APIS else {}
+        apis = [
+            (each, _moment(each.last_updated), measured.get((each.namespace, each.name), Measured()))
+            for each in found
+        ]
         return _page(request, "apis", apis=apis, refresh=_LOOK_AGAIN_SECONDS)
 
     async def _api(self, request: web.Request) -> web.Response:
@@ -78,7 +94,37 @@ class Dashboard:
         description = await self._catalogue.description(name, "", datetime.now(UTC))
         counts = {key: number for key, number in description["status"]["replica_counts"].items() if number}
         versions = [(each["api_id"], _moment(each["last_updated"])) for each in document["api_versions"]]
-        return _page(request, "api", api=document, counts=counts, versions=versions)
+        api = await self._catalogue.find(name)
+        measured = (await self._measures.read(api)).get((api.namespace, name), Measured())
+        return _page(
+            request,
+            "api",
+            api=document,
+            counts=counts,
+            versions=versions,
+            measured=measured,
+            requests=await self._recent(request, api, str(document["endpoint"])),
+            refresh=_LOOK_AGAIN_SECONDS if "refresh" in request.query else None,
+        )
+
+    async def _recent(self, request: web.Request, api: Api, endpoint: str) -> list[Mapping[str, Any]] | None:
+        """Return the requests that were submitted last, or None for who may not submit: an id shows a result."""
+        try:
+            await self._check(request, "submit")
+        except NotAllowed:
+            return None
+        ids = [each for each in await self._measures.recent(api) if _ID.fullmatch(each)]
+        answers = await asyncio.gather(*(self._status(f"{endpoint}/{each}") for each in ids))
+        return [{"id": each, **answer} for each, answer in zip(ids, answers, strict=True)]
+
+    async def _status(self, url: str) -> Mapping[str, Any]:
+        """Return what a gateway says of a request, without its result."""
+        try:
+            answer = await self._call("GET", url)
+        except Refused:
+            return {"status": "unknown"}
+        kept = ("status", "created_at", "started_at", "completed_at", "attempts")
+        return {name: answer[name] for name in kept if name in answer}
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
         form = await _form(request)

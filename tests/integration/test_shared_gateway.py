@@ -224,6 +224,8 @@ async def test_keda_reads_each_api_by_its_namespace_and_name(
     admin = f"http://127.0.0.1:{shared.admin_port}/scaling"
     assert (await becomes(http, "GET", f"{admin}/apis/{busy.name}", 200))["in_flight"] == 1
     assert (await becomes(http, "GET", f"{admin}/apis/{idle.name}", 200))["in_flight"] == 0
+    status, document = await status_of(http, "GET", f"{admin.replace('scaling', 'requests')}/apis/{busy.name}")
+    assert (status, len(document["ids"])) == (200, 1)
     status, document = await status_of(http, "GET", f"{admin}/default/{busy.name}")
     assert (status, document["error"]["code"]) == (404, "not_found")
 

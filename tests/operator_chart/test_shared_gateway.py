@@ -17,6 +17,7 @@ from cortex_async.gateway import command
 from operator_chart.conftest import CHART, Render
 from support.kubernetes_api import ApiServer, serving
 
+INSTANCE = "app.kubernetes.io/instance"
 GATEWAY: dict[str, Any] = {"gateway": {"enabled": True}}
 ALL: dict[str, Any] = {
     "gateway": {
@@ -49,6 +50,8 @@ def test_it_may_list_and_watch_configmaps_and_nothing_else(render: Render) -> No
     assert rules(render(**GATEWAY), "ClusterRole") == [may]
     objects = render(**GATEWAY, namespaces=["one", "two"])
     assert (rules(objects, "ClusterRole"), rules(objects, "Role")) == ([], [may, may])
+    (measuring,) = [each for each in objects if each["kind"] == "Role" and "measuring" in each["metadata"]["name"]]
+    assert measuring["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
     args = container(pod_of(objects, "Deployment", "cortex-gateway"), "gateway")["args"]
     assert args == ["gateway", "--shared", "--namespace", "one", "--namespace", "two"]
 
@@ -114,7 +117,10 @@ def test_no_route_leads_to_the_admin_port_and_only_keda_may_read_it(render: Rend
     policy = find(objects, "NetworkPolicy", "cortex-gateway")
     by_port = {rule["ports"][0]["port"]: rule.get("from") for rule in policy["spec"]["ingress"]}
     keda = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
-    assert by_port == {8888: None, 15001: [keda]}
+    operator = {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "cortex-operator", INSTANCE: "operator"}}
+    }
+    assert by_port == {8888: None, 15001: [operator, keda]}
     (backend,) = find(objects, "HTTPRoute")["spec"]["rules"][0]["backendRefs"]
     assert backend == {"name": "cortex-gateway", "port": 80}
     (path,) = find(objects, "Ingress")["spec"]["rules"][0]["http"]["paths"]

@@ -5,7 +5,7 @@
 {{- with $tokenFile }}{{ $tokenFile = "/etc/cortex-operator/token/token" }}{{ end -}}
 {{- $gateway := dict -}}
 {{- if $values.gateway.enabled -}}
-{{- $gateway = dict "url" (printf "http://%s.%s.svc.cluster.local" $values.gateway.service.name .Release.Namespace) -}}
+{{- $gateway = dict "url" (printf "http://%s.%s.svc.cluster.local" $values.gateway.service.name .Release.Namespace) "namespace" .Release.Namespace -}}
 {{- end -}}
 {{- dict
   "port" 8888
@@ -19,6 +19,7 @@
   "releases" (or $values.releases.enabled $values.deploy.enabled)
   "endpointUrl" $values.apis.endpointUrl
   "gatewayUrl" $gateway.url
+  "gatewayNamespace" $gateway.namespace
   "publicUrl" $values.publicUrl
   "logUrl" $values.logUrl
   "deploy" (dict

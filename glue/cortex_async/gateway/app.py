@@ -106,7 +106,7 @@ class Gateway:
         if self.queue is None:
             raise AwsUnavailable("GetQueueUrl", "the queue has not been found yet")
         request_id = await self._submission.accept(request, self.queue)
-        self._metrics.submitted()
+        self._metrics.submitted(request_id)
         seconds = preferred_seconds(request)
         if seconds and await self._has_ended_within(request, request_id, seconds):
             return await self._results.answer(request, request_id, accepted_headers(request, request_id))

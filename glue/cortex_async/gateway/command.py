@@ -96,7 +96,7 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
         gateway = Gateway(api, S3Store.open(session, api, PATIENT, budget), stall_seconds, budget, counters)
         async with (
             listening(gateway.application(), api.gateway.port, stall_seconds, guard),
-            listening(admin.application(registry, counters.sampler), api.gateway.admin_port),
+            listening(admin.application(registry, counters), api.gateway.admin_port),
         ):
             stopping = asyncio.create_task(stop.wait())
             finding = asyncio.create_task(SqsQueue.open(session, api, PATIENT))

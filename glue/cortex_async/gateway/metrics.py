@@ -1,8 +1,9 @@
 """What a gateway measures: the calls of its clients, and what the queue holds."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
+from cortex_async import limits
 from cortex_async.gateway.scaling import Measure, Sampler
 from cortex_async.metrics import Reading, Values, status_label
 
@@ -13,6 +14,8 @@ class GatewayMetrics:
     def __init__(self, sampler: Sampler) -> None:
         self._calls: Counter[tuple[str, str]] = Counter()
         self._submitted = 0
+        self.recent: deque[str] = deque(maxlen=limits.RECENT_REQUESTS)
+        """The ids that were submitted last."""
         self.sampler = sampler
 
         def queue(name: str, text: str, value: Callable[[], float | None]) -> Reading:
@@ -61,7 +64,8 @@ class GatewayMetrics:
         """Count the answer to a client."""
         self._calls[method if method in ("GET", "POST") else "other", status_label(status)] += 1
 
-    def submitted(self) -> None:
+    def submitted(self, request_id: str) -> None:
         """Count a request that was put on the queue."""
         self._submitted += 1
+        self.recent.append(request_id)
         self.sampler.window.submitted()

@@ -1,4 +1,4 @@
-"""What no route to the APIs leads to: `/metrics` of all, and `/scaling/<namespace>/<api>` for KEDA."""
+"""What no route to the APIs leads to: `/metrics` of all, `/scaling` and `/requests` with `/<namespace>/<api>`."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -9,9 +9,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from cortex_async import metrics
-from cortex_async.gateway.admin import measured
-from cortex_async.gateway.shared.apis import Apis
-from cortex_async.http.connection import error_document
+from cortex_async.gateway.admin import measured, recent
+from cortex_async.gateway.errors import Rejected, as_json
+from cortex_async.gateway.shared.apis import Apis, Counters
 
 _LABELS: Final = (*metrics.API_LABELS, "namespace")
 
@@ -19,16 +19,25 @@ _LABELS: Final = (*metrics.API_LABELS, "namespace")
 def application(registry: CollectorRegistry, apis: Apis) -> web.Application:
     """Return the application to serve."""
 
-    async def scaling(request: web.Request) -> web.Response:
+    def asked(request: web.Request) -> Counters:
         namespace, name = request.match_info["namespace"], request.match_info["name"]
         api = apis.named(namespace, name)
-        if api is None:  # KEDA then keeps the replicas that there are
-            return error_document(404, "not_found", f"the API {name} of namespace {namespace} is not served here")
-        return await measured(api.counters.gateway.sampler)
+        if api is None:
+            raise Rejected(404, "not_found", f"the API {name} of namespace {namespace} is not served here")
+        return api.counters
 
-    app = web.Application()
+    async def scaling(request: web.Request) -> web.Response:
+        return await measured(
+            asked(request).gateway.sampler
+        )  # after an error KEDA keeps the replicas that there are
+
+    async def requests(request: web.Request) -> web.Response:
+        return recent(asked(request).gateway)
+
+    app = web.Application(middlewares=[as_json])
     app.router.add_get("/metrics", metrics.handler(registry))
     app.router.add_get("/scaling/{namespace}/{name}", scaling)
+    app.router.add_get("/requests/{namespace}/{name}", requests)
     return app
 
 
