@@ -86,6 +86,7 @@ SAMPLE_IDLE_SECONDS = 2.0  # while nothing is in flight: a submit of another gat
 SAMPLE_VALID_SECONDS = 35.0  # three looks may fail; then no number is better than an old one
 SAMPLE_CALL_SECONDS = 2.0  # KEDA waits 3 s for an answer
 KUBERNETES_SECONDS = 10.0  # for one answer of the Kubernetes API
+SHARED_QUEUES_SECONDS = 5.0  # a shared gateway that begins waits that long for the queues of its APIs
 KUBERNETES_PAGE = 500  # objects of one answer
 KUBERNETES_WATCH_SECONDS = 240  # of one watch, after which the next goes on: a dead connection is noticed by then
 KUBERNETES_AGAIN_SECONDS = 0.5  # between two watches, so that one that ends at once does not spin

@@ -197,6 +197,18 @@ async def test_is_not_ready_until_it_knows_which_apis_there_are(
     shared.is_ready()
 
 
+async def test_whoever_it_is_ready_for_is_answered_at_once(
+    shared: SharedGateway, make_api: MakeStack, http: aiohttp.ClientSession
+) -> None:
+    """A gateway that replaces another takes its clients as soon as it is ready."""
+    apis = [make_api() for _ in range(5)]
+    for each in apis:
+        shared.serve(each)
+    shared.start()
+    shared.is_ready()
+    assert [(await status_of(http, "POST", each.url))[0] for each in apis] == [200] * 5
+
+
 async def test_serves_the_apis_of_the_namespaces_that_it_is_given(
     shared: SharedGateway, make_api: MakeStack, http: aiohttp.ClientSession
 ) -> None:

@@ -1,22 +1,49 @@
 """The HTTP API of every API: the path says which one a call is for."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
-from cortex_async import logs
+from cortex_async import limits, logs
 from cortex_async.gateway.description import served_description
 from cortex_async.gateway.errors import Handler, as_json
 from cortex_async.gateway.shared.apis import Apis, Served
 from cortex_async.http.connection import error_document
 
 
-class SharedGateway:
-    """The routes. `is_ready` is asked whether it is known which APIs there are; `stopping` is set at the end."""
+class Readiness:
+    """Whether the gateway has begun: it knows the APIs of some namespaces, and has found their queues.
 
-    def __init__(self, apis: Apis, is_ready: Callable[[], bool]) -> None:
+    A queue that is not there (yet) is waited for only so long: the other APIs must not suffer from it.
+    """
+
+    def __init__(self, apis: Apis, namespaces: Sequence[str | None]) -> None:
         self._apis = apis
-        self._is_ready = is_ready
+        self._namespaces = namespaces
+        self._give_up_at: float | None = None
+        self._has_begun = False
+
+    def waiting_for(self) -> list[str]:
+        """Return what is waited for; nothing any more once that was so."""
+        if self._has_begun:
+            return []
+        if not self._apis.is_known(self._namespaces):
+            return ["Kubernetes to list the APIs"]
+        now = asyncio.get_running_loop().time()
+        if self._give_up_at is None:
+            self._give_up_at = now + limits.SHARED_QUEUES_SECONDS
+        missing = [api.config.name for api in self._apis.all() if api.gateway.queue is None]
+        self._has_begun = not missing or now > self._give_up_at
+        return [] if self._has_begun else [f"the queue of {each}" for each in missing]
+
+
+class SharedGateway:
+    """The routes. `readiness` is asked what is waited for, if anything; `stopping` is set at the end."""
+
+    def __init__(self, apis: Apis, readiness: "Readiness") -> None:
+        self._apis = apis
+        self._readiness = readiness
         self.stopping = False
 
     def application(self) -> web.Application:
@@ -33,8 +60,7 @@ class SharedGateway:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         waiting_for = ["nothing: the gateway is shutting down"] if self.stopping else []
-        if not self._is_ready():
-            waiting_for.append("Kubernetes to list the APIs")
+        waiting_for += self._readiness.waiting_for()
         status = 503 if waiting_for else 200
         return web.json_response({"ready": not waiting_for, "waiting_for": waiting_for}, status=status)
 

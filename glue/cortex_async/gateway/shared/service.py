@@ -11,7 +11,7 @@ from cortex_async.config import AwsConfig
 from cortex_async.gateway.memory import within_limits
 from cortex_async.gateway.shared import admin
 from cortex_async.gateway.shared.apis import Apis, Opener
-from cortex_async.gateway.shared.app import SharedGateway
+from cortex_async.gateway.shared.app import Readiness, SharedGateway
 from cortex_async.gateway.shared.watch import Cluster, Watcher
 from cortex_async.http.server import listening, started, stop_signal
 
@@ -28,7 +28,7 @@ async def serve(args: argparse.Namespace) -> None:
         budget, guard = within_limits()
         apis = Apis(Opener(session, budget, args.stall_timeout).open)
         admin.SharedReadings(registry, apis)
-        gateway = SharedGateway(apis, lambda: apis.is_known(namespaces))
+        gateway = SharedGateway(apis, Readiness(apis, namespaces))
         cluster = Cluster(http, args.server, args.account)
         async with (
             listening(gateway.application(), args.port, args.stall_timeout, guard),
