@@ -35,7 +35,8 @@ async def serve(settings: OperatorConfig, cluster: Cluster) -> None:
         helm = Helm(settings.helm, settings.chart, settings.deploy.timeout_seconds)
         deployer = Deployer(settings.deploy, catalogue, kubernetes, helm)
         guard = Guard(settings, session)
-        dashboard = Dashboard(catalogue, deployer, guard, session, Measures(settings, kubernetes, session))
+        measures = Measures(settings, kubernetes, session)
+        dashboard = Dashboard(catalogue, deployer, guard, session, measures, dead_letters=settings.dead_letters)
         operator = Operator(settings, catalogue, deployer, guard, kubernetes, dashboard)
         runner = web.AppRunner(
             operator.application(),

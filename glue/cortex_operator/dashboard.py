@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from cortex_operator import dead_letters
 from cortex_operator.apis import Api
 from cortex_operator.auth import Guard
 from cortex_operator.catalogue import Catalogue
@@ -46,7 +47,10 @@ class Dashboard:
         guard: Guard,
         session: aiohttp.ClientSession,
         measures: Measures,
+        *,
+        dead_letters: bool = False,
     ) -> None:
+        self._dead_letters = dead_letters
         self._measures = measures
         self._catalogue = catalogue
         self._deployer = deployer
@@ -59,6 +63,10 @@ class Dashboard:
         app.router.add_get("/dashboard/{name}", self._shown(self._api))
         app.router.add_get("/dashboard/{name}/requests/{id}", self._shown(self._request))
         app.router.add_post("/dashboard/sign-in", self._shown(self._sign_in))
+        if self._dead_letters:
+            app.router.add_get("/dashboard/{name}/dead-letters", self._shown(self._list_dead_letters))
+            app.router.add_post("/dashboard/{name}/dead-letters/redrive", self._shown(self._redrive))
+            app.router.add_post("/dashboard/{name}/dead-letters/purge", self._shown(self._purge))
         app.router.add_post("/dashboard/{name}/refresh", self._shown(self._refresh))
         app.router.add_post("/dashboard/{name}/submit", self._shown(self._submit))
 
@@ -103,6 +111,7 @@ class Dashboard:
             counts=counts,
             versions=versions,
             measured=measured,
+            dead_letters=self._dead_letters,
             requests=await self._recent(request, api, str(document["endpoint"])),
             refresh=_LOOK_AGAIN_SECONDS if "refresh" in request.query else None,
         )
@@ -154,6 +163,37 @@ class Dashboard:
         if not _ID.fullmatch(str(answer.get("id"))):
             raise Refused("dashboard.not_accepted", f"the gateway did not take the request: {json.dumps(answer)}")
         return _to(f"/dashboard/{name}/requests/{answer['id']}")
+
+    async def _list_dead_letters(self, request: web.Request) -> web.Response:
+        await self._check(request, "dead-letters")
+        name = request.match_info["name"]
+        found = await dead_letters.listed(await self._api_json(name))
+        shown = [(each, _moment(each.submitted.timestamp()) if each.submitted else "") for each in found]
+        return _page(request, "dead_letters", api=name, letters=shown)
+
+    async def _redrive(self, request: web.Request) -> web.StreamResponse:
+        form = await _form(request)
+        await self._check(request, "dead-letters")
+        name = request.match_info["name"]
+        one = str(form.get("id", ""))
+        if not one and form.get("confirmed") != "yes":
+            raise Refused("dashboard.not_confirmed", f"nothing was done: tick the box to send all of {name} again")
+        await dead_letters.redrive(await self._api_json(name), [one] if one else [])
+        return _to(f"/dashboard/{name}/dead-letters")
+
+    async def _purge(self, request: web.Request) -> web.StreamResponse:
+        form = await _form(request)
+        await self._check(request, "dead-letters")
+        name = request.match_info["name"]
+        if form.get("confirmed") != name:
+            raise Refused(
+                "dashboard.not_confirmed", f"nothing was done: write {name} into the field to throw all away"
+            )
+        await dead_letters.purge(await self._api_json(name))
+        return _to(f"/dashboard/{name}/dead-letters")
+
+    async def _api_json(self, name: str) -> Mapping[str, Any]:
+        return await self._catalogue.api_json(await self._catalogue.find(name))
 
     async def _request(self, request: web.Request) -> web.Response:
         await self._check(request, "submit")

@@ -61,6 +61,8 @@ def test_apis_are_listed_and_a_request_is_submitted_and_followed(
     assert f"{request_id} completed" in seen
     assert re.search(r"^Completed, by the pods that run 1 ", seen, re.MULTILINE)
     picture(browser, "api")
+    browser.click("a[href$=dead-letters]")
+    assert "There are none." in browser.text()
 
     def shows_rates() -> bool:
         """A rate needs two readings apart."""

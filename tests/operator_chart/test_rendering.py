@@ -171,6 +171,7 @@ def test_only_the_cluster_reaches_it_unless_the_values_say_otherwise(render: Ren
         ({"apis": {"endpointUrl": "ftp://x"}}, "endpointUrl"),
         ({"networkPolicy": {"from": []}}, "from"),
         ({"chaining": {"enabled": True}}, "gateway.enabled"),
+        ({"deadLetters": {"enabled": True}}, "auth.tokenSecret"),
         (_gateway(httpRoute={"enabled": True}), "gateway.httpRoute.parentRefs"),
         (_gateway(autoscaling={"minReplicas": 5, "maxReplicas": 4}), "gateway.autoscaling.maxReplicas"),
         (_gateway(resources={"requests": {"cpu": None}}), "gateway.resources.requests.cpu"),
@@ -262,6 +263,9 @@ CHANGES: dict[str, Any] = {
     "gateway.podMonitor.interval": "10s",
     "gateway.podMonitor.labels": {"a": "b"},
     "chaining.enabled": True,
+    "deadLetters.enabled": True,
+    "deadLetters.credentialsSecret": "keys",
+    "deadLetters.extraEnv": [{"name": "A", "value": "b"}],
     "publicUrl": "https://operator.internal",
     "logUrl": "https://logs.internal/{name}",
     "networkPolicy.enabled": False,
@@ -284,6 +288,9 @@ NEEDS: dict[str, dict[str, Any]] = {
 }
 NEEDS |= {key: {"gateway": {"enabled": True}} for key in CHANGES if key.startswith(("gateway.", "chaining."))}
 NEEDS["gateway.enabled"] = {}
+LETTERS = {"deadLetters": {"enabled": True}, "auth": {"tokenSecret": "tokens"}}
+NEEDS |= {f"deadLetters.{key}": LETTERS for key in ("credentialsSecret", "extraEnv")}
+NEEDS["deadLetters.enabled"] = {"auth": {"tokenSecret": "tokens"}}
 NEEDS["gateway.replicas"] = {"gateway": {"enabled": True, "autoscaling": {"enabled": False}}}
 ROUTED = {"enabled": True, "parentRefs": [{"name": "public"}]}
 NEEDS |= {

@@ -43,8 +43,9 @@ class Chromium:
         self._call("POST", "/url", {"url": url})
 
     def text(self) -> str:
-        """What a reader sees."""
-        return str(self._call("GET", f"/element/{self._find('main')}/text"))
+        """What a reader sees; nothing while a page comes, since it may refresh itself at any time."""
+        script = "return document.querySelector('main')?.innerText ?? ''"
+        return str(self._call("POST", "/execute/sync", {"script": script, "args": []})).replace("\t", " ")
 
     def path(self) -> str:
         return str(self._call("GET", "/url"))
@@ -89,7 +90,15 @@ def chromium(folder: Path) -> Iterator[Chromium]:
             "args": [*_OPTIONS, f"--user-data-dir={folder / 'profile'}"],
             "binary": shutil.which("chromium"),
         }
-        wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
+        wanted = {
+            "capabilities": {
+                "alwaysMatch": {
+                    "browserName": "chrome",
+                    "timeouts": {"implicit": 20_000},
+                    "goog:chromeOptions": options,
+                }
+            }
+        }
         session = _call("POST", f"http://127.0.0.1:{port}/session", wanted)["sessionId"]
         url = f"http://127.0.0.1:{port}/session/{session}"
         try:

@@ -20,6 +20,7 @@
   "endpointUrl" $values.apis.endpointUrl
   "gatewayUrl" $gateway.url
   "gatewayNamespace" $gateway.namespace
+  "deadLetters" $values.deadLetters.enabled
   "publicUrl" $values.publicUrl
   "logUrl" $values.logUrl
   "deploy" (dict

@@ -66,6 +66,16 @@ args: [--config, /etc/cortex-operator/config/operator.json]
 env:
   - name: CORTEX_LOG_LEVEL
     value: {{ .Values.logLevel }}
+{{- if .Values.deadLetters.enabled }}
+  {{- with .Values.deadLetters.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.deadLetters.credentialsSecret }}
+envFrom:
+  - secretRef:
+      name: {{ . | quote }}
+{{- end }}
+{{- end }}
 ports:
   - name: http
     containerPort: 8888

@@ -111,7 +111,7 @@ def _plan(
         gateway=Command("gateway", argv, glue_env, scratch, read_line=format_log_line),
         gateway_url=f"{LOOPBACK}:{ports.gateway}",
         gateway_admin_port=ports.gateway_admin,
-        operator=_operator(ports, kubernetes, env, scratch),
+        operator=_operator(ports, kubernetes, glue_env, scratch),
         operator_url=_operator_url(ports),
         cluster_port=ports.cluster,
         timeout_seconds=args.timeout,
@@ -126,7 +126,12 @@ def _operator(ports: _Ports, kubernetes: str, env: Mapping[str, str], scratch: P
     if ports.operator is None:
         return None
     write_kubeconfig(scratch / "kubeconfig", kubernetes)
-    told = {"port": ports.operator, "clusterName": "local", "anonymous": ["read", "logs", "submit"]}
+    told = {
+        "port": ports.operator,
+        "clusterName": "local",
+        "anonymous": ["read", "logs", "submit", "dead-letters"],
+    }
+    told["deadLetters"] = True
     told["gatewayNamespace"] = "default"
     told["endpointUrl"] = f"{LOOPBACK}:{ports.gateway}"
     (scratch / "operator.json").write_text(json.dumps(told))
