@@ -10,7 +10,7 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 step = @printf '%-64s' '$(1)'; start=$$(date +%s); $(2) || exit; echo "$$(($$(date +%s) - start)) s"
 
 .DELETE_ON_ERROR:
-.PHONY: package package-charts package-wheel package-image help demo kind-try test lint chaos chart fuzz fuzz-chart bench e2e lock clean
+.PHONY: package package-charts package-wheel package-image help demo kind-try test lint chaos chart dashboard-check fuzz fuzz-chart bench e2e lock clean
 
 help:
 	@echo 'demo        run values/hello-world on this machine and print a result'
@@ -19,6 +19,7 @@ help:
 	@echo 'chaos       many requests while dispatchers are killed and AWS is faulty'
 	@echo 'kind-try    hello-world in a cluster made by kind, without AWS'
 	@echo 'bench       calls, CPU, latency and memory against their budgets'
+	@echo 'dashboard-check  the panels and alerts against a real Prometheus; draws the panels'
 	@echo 'e2e         the suites on a cluster: make e2e KUBECONFIG=file IMAGE=image-of-the-glue'
 	@echo 'chart       generate what follows from schemas/values.schema.json'
 	@echo 'fuzz        200,000 generated request heads, messages and ids'
@@ -80,6 +81,10 @@ chaos: $(READY)
 bench: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
+# Every query of the dashboard and the alerts, asked of a real Prometheus (Debian's package) that scrapes a running API.
+dashboard-check: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m dashboard $(or $(PICTURE),charts/cortex-async/dashboard.svg)
+
 # The suites on a cluster, whose nodes must have the images: tests/e2e/README.md. E2E= for more options of pytest.
 IMAGE ?= cortex-async:0.1.0
 e2e: $(READY)
@@ -97,7 +102,7 @@ $(DEMO_READY): glue/requirements-local.txt pyproject.toml | $(BIN)/pip
 	$(call step,$(VENV): the command cortex-async,$(EDITABLE))
 	$(call step,$(VENV): helm,$(HELM) > $@)
 
-$(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requirements-local.in glue/requirements-tools.in glue/requirements-operator.in glue/cortex/pyproject.toml | $(BIN)/pip
+$(READY): tests/requirements.txt pyproject.toml glue/requirements.in glue/requirements-local.in glue/requirements-tools.in glue/requirements-operator.in glue/requirements-otel.in glue/cortex/pyproject.toml | $(BIN)/pip
 	$(call step,$(VENV): the packages of all tools and tests,$(PIP) install --require-hashes -r $<)
 	$(call step,$(VENV): the commands cortex-async and cortex,$(EDITABLE) --editable glue/cortex)
 	$(call step,$(VENV): helm,$(HELM) > $@)
@@ -125,7 +130,8 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --pyth
 lock: $(READY)
 	$(UV_COMPILE) glue/requirements.in -o glue/requirements.txt
 	$(UV_COMPILE) glue/requirements.in glue/requirements-operator.in -o glue/requirements-operator.txt
-	$(UV_COMPILE) --group dev pyproject.toml -o tests/requirements.txt
+	$(UV_COMPILE) glue/requirements.in glue/requirements-otel.in -o glue/requirements-otel.txt
+	$(UV_COMPILE) --group dev --extra otel pyproject.toml -o tests/requirements.txt
 	$(UV_COMPILE) --group build glue/requirements.in glue/requirements-local.in -c tests/requirements.txt -o glue/requirements-local.txt
 
 clean:

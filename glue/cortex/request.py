@@ -28,6 +28,7 @@ from cortex.exceptions import (
 )
 
 _CALL_SECONDS = 60.0
+_BYTES_SECONDS = 600.0  # without a byte of a result
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60  # of one GET: load balancers end a connection on which nothing moves for 60 s
 _FIRST_PAUSE_SECONDS = 0.1
@@ -103,9 +104,17 @@ class Request:
         except GatewayUnavailable:
             return None
 
+    def _bytes(self) -> bytes:
+        answer = _call("GET", f"{self.url}/result", timeout=_BYTES_SECONDS)
+        if answer.status != 200:
+            raise _refusal(answer)
+        return answer.body
+
     def outcome(self, document: Mapping[str, Any]) -> Any:
-        """Return the result of a request that has ended; raises RequestFailed."""
+        """Return the result of a request that has ended, as bytes if it is no JSON; raises RequestFailed."""
         status = document["status"]
+        if status == "completed" and "result_url" in document:
+            return self._bytes()
         if status == "completed":
             return document.get("result")
         error = document.get("error") or {}
@@ -149,7 +158,12 @@ def submit(
     Raises RequestRefused, GatewayUnavailable (nothing was accepted), and SubmissionUncertain.
     """
     body, kind = encode(payload, content_type)
-    sent = {**(headers or {}), "Content-Type": kind, "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+    sent = {
+        **transport.credentials(),
+        **(headers or {}),
+        "Content-Type": kind,
+        "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
+    }
     if wait:
         sent["Prefer"] = f"wait={int(wait)}"
     url = f"{endpoint}?{urllib.parse.urlencode(query)}" if query else endpoint
@@ -195,7 +209,8 @@ def _knows_idempotency_keys(endpoint: str) -> bool:
     405 from one that does not. One that is away is taken for one that does: trying again is how to learn more.
     """
     try:
-        return transport.call("DELETE", f"{endpoint}/none", timeout=10).status != 405
+        answer = transport.call("DELETE", f"{endpoint}/none", timeout=10, headers=transport.credentials())
+        return answer.status != 405
     except transport.NoAnswer:
         return True
 
@@ -204,7 +219,7 @@ def _call(method: str, url: str, timeout: float = _CALL_SECONDS) -> transport.An
     """Make a call that may be repeated, and repeat it while the gateway is away for the moment."""
     for tries in range(_TRIES):
         try:
-            answer = transport.call(method, url, timeout=timeout)
+            answer = transport.call(method, url, timeout=timeout, headers=transport.credentials())
         except transport.NoAnswer as error:
             reason: str = str(error)
         else:

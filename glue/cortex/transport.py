@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import socket
 import ssl
@@ -89,6 +90,12 @@ def _opened(
         raise NoAnswer(error, sent=True) from error
     with answer:
         yield answer
+
+
+def credentials() -> dict[str, str]:
+    """Return the header that a gateway with API keys asks for: the key is in CORTEX_API_KEY."""
+    key = os.environ.get("CORTEX_API_KEY", "").strip()
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def pause_seconds(tries: int, first: float, longest: float) -> float:

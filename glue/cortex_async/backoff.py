@@ -83,7 +83,7 @@ class Backoff:
         health: Health | None = None,
     ) -> None:
         self._longest = longest
-        self._health = health or Health()
+        self._health = health
         self.give_up_at = None if seconds is None else asyncio.get_running_loop().time() + seconds
         self.failures = 0
 
@@ -93,4 +93,4 @@ class Backoff:
         self.failures += 1
         if self.give_up_at is not None and asyncio.get_running_loop().time() + wait >= self.give_up_at:
             raise problem
-        await self._health.sleep(wait)
+        await (self._health.sleep(wait) if self._health else asyncio.sleep(wait))

@@ -36,7 +36,10 @@ class StorageConfig:
 
 @dataclass(frozen=True)
 class QueueConfig:
-    """The queue: by `url` when something else made it, else by `name`; limits in seconds and bytes."""
+    """The queue: by `url` when something else made it, else by `name`; limits in seconds and bytes.
+
+    By `fairness_header` clients tell whose a request is; None: SQS does not share the pods out.
+    """
 
     url: str | None
     name: str
@@ -45,16 +48,23 @@ class QueueConfig:
     visibility_timeout_seconds: int
     inline_limit_bytes: int
     retry_on: tuple[int, ...]
+    fairness_header: str | None
 
 
 @dataclass(frozen=True)
 class PodConfig:
-    """The web server of the pod; `request_timeout_seconds` is None for no limit."""
+    """The web server of the pod; `request_timeout_seconds` is None for no limit.
+
+    It is told of cancelled requests at `cancel_path`, unless that is None. Results may be JSON, or of
+    `result_content_types`.
+    """
 
     port: int
     max_concurrency: int
     request_timeout_seconds: int | None
     termination_grace_period_seconds: int
+    cancel_path: str | None
+    result_content_types: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -73,14 +83,31 @@ class ProbeConfig:
 
 
 @dataclass(frozen=True)
+class ApiKeysConfig:
+    """Where the API keys are, a file each, and how many calls a second each may make; None: any number."""
+
+    folder: str
+    requests_per_second: float | None
+
+
+@dataclass(frozen=True)
 class GatewayConfig:
-    """The HTTP front: its ports, the path of the API, and what it accepts."""
+    """The HTTP front: its ports, the path of the API, and what it accepts.
+
+    `max_queued` requests may wait before submissions are refused; None: any number. Without `api_keys` everyone
+    may call. `allowed_origins` are those of web pages that may; "*": all.
+    Results over `redirect_over_mib` are read from S3 itself; None: none are.
+    """
 
     port: int
     admin_port: int
     endpoint: str
     max_payload_mib: int = dataclasses.field(metadata={"key": "maxPayloadMiB"})
     sensitive_headers: Literal["drop", "forward"]
+    max_queued: int | None
+    api_keys: ApiKeysConfig | None
+    allowed_origins: tuple[str, ...]
+    redirect_over_mib: int | None = dataclasses.field(metadata={"key": "redirectOverMiB"})
 
 
 @dataclass(frozen=True)
@@ -99,6 +126,14 @@ class ScalingConfig:
 
 
 @dataclass(frozen=True)
+class TracingConfig:
+    """Where spans are sent by OTLP over HTTP (None: there are none), and the share of new traces that are kept."""
+
+    endpoint: str | None
+    sample_ratio: float
+
+
+@dataclass(frozen=True)
 class ApiConfig:
     """The whole document."""
 
@@ -113,6 +148,7 @@ class ApiConfig:
     gateway: GatewayConfig
     dispatcher: DispatcherConfig
     scaling: ScalingConfig
+    tracing: TracingConfig
 
 
 T = TypeVar("T")

@@ -10,6 +10,7 @@ SQS_LONG_POLL_SECONDS = 20  # the longest that SQS offers
 SQS_VISIBILITY_SECONDS = 43_200  # 12 hours, counted from the receive
 SQS_OLD_MESSAGE_BYTES = 262_144  # the default of queues made before SQS took 1 MiB (August 2025)
 SQS_RETENTION_DAYS = 14  # the longest that SQS keeps a message; dead letters get it
+SQS_DELAY_SECONDS = 900  # the longest that SQS delays a message
 S3_PART_BYTES = 5 * MIB  # the smallest part that S3 takes, but for the last
 S3_PARTS = 10_000  # of one upload; the maximum of gateway.maxPayloadMiB follows from both
 
@@ -102,6 +103,27 @@ WAITERS_AT_MOST = 1_000  # of one gateway; beyond, the status is answered at onc
 
 RECENT_REQUESTS = 100  # ids that a gateway remembers of each API, for the operator's page
 
+# Presigned URLs of S3 -----------------------------------------------------------------------------------------
+PRESIGNED_SECONDS = 900  # that one is valid; not longer than the credentials that it was signed with
+
+# Progress -----------------------------------------------------------------------------------------------------
+PROGRESS_SECONDS = 2.0  # between two PUTs of a request's progress
+PROGRESS_MESSAGE_BYTES = 1_000  # of UTF-8: S3 takes 2 KB of metadata
+PROGRESS_BYTES = 16_384  # of a report as JSON
+STREAM_COMMENT_SECONDS = 15.0  # without an event: load balancers end a connection on which nothing moves for 60 s
+STREAM_MOST_SECONDS = 43_200  # of one stream; a browser comes back by itself
+
+# Admission ----------------------------------------------------------------------------------------------------
+API_KEY_CHARACTERS = 16  # a shorter key can be guessed, and is none
+API_KEYS_RELOAD_SECONDS = 5.0  # between two looks at the files of the keys, which the kubelet changes
+PREFLIGHT_SECONDS = 600  # that a browser may keep what it was told of CORS
+
+# Cancelling ---------------------------------------------------------------------------------------------------
+CANCEL_UNSEEN_SECONDS = 1.0  # a younger request begins without a look for a cancellation, which costs a call
+CANCEL_SETTLE_SECONDS = 2.0  # until it is confirmed; over TURN_SECONDS: whoever looked before it has begun by then
+CANCEL_WATCH_SECONDS = 7.0  # between two looks while the container works: with the calls it makes less than 10
+CANCEL_HOOK_SECONDS = 5.0  # for the container's answer to pod.cancel_path
+
 IDEMPOTENCY_KEY_CHARACTERS = 255  # of a key that a client may give
 
 # Request ids --------------------------------------------------------------------------------------------------
@@ -130,6 +152,7 @@ FIRST_PROBE_SECONDS = 0.1  # between probes while a container starts; doubled up
 
 # Shutdown -----------------------------------------------------------------------------------------------------
 EXIT_SECONDS = 1.0  # of the grace period: for closing connections and ending the process
+SPANS_LAST_SECONDS = 0.5  # of those: for sending the last spans
 RELEASE_SECONDS = 4.0  # of the grace period: for giving back what could not be finished
 CANCEL_SECONDS = 1.0  # of those: for cancelled work to end, which may be aborting an upload
 DRAIN_BEGINS_SECONDS = 2.0  # /drain waits that long for the pod's shutdown to begin

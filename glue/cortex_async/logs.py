@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ from cortex_async.errors import ConfigError
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-_TRACE_ID_LENGTH = 32
-_trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+_encode = json.JSONEncoder(default=str).encode
+# version, trace id, parent id, flags; a later version may add to them (W3C Trace Context, section 3.2)
+_TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?")
+_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 _api: ContextVar[str | None] = ContextVar("api", default=None)
 
 
@@ -23,8 +26,12 @@ def about_api(name: str) -> None:
 
 def within_trace(traceparent: str | None) -> None:
     """Write the trace id of a `traceparent` (W3C Trace Context) into every line of this task from now on."""
-    parts = traceparent.split("-") if traceparent else ()
-    _trace_id.set(parts[1] if len(parts) >= 4 and len(parts[1]) == _TRACE_ID_LENGTH else None)
+    _traceparent.set(traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None)
+
+
+def current_traceparent() -> str | None:
+    """Return what this task is within, if it was a valid one."""
+    return _traceparent.get()
 
 
 class JsonLines(logging.Formatter):
@@ -44,12 +51,12 @@ class JsonLines(logging.Formatter):
         }
         if api := _api.get():
             line["api"] = api
-        if trace_id := _trace_id.get():
-            line["trace_id"] = trace_id
+        if traceparent := _traceparent.get():
+            line["trace_id"] = traceparent.split("-")[1]
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 def configure(component: str, api: str | None) -> None:

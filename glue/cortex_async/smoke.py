@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", required=True, help="URL that requests are posted to")
     parser.add_argument("--payload", default="{}", help="payload of the request (default: {})")
     parser.add_argument("--content-type", default="application/json", help="(default: application/json)")
+    parser.add_argument("--api-keys", metavar="FOLDER", help="folder of API keys, a file each: the first is used")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds until the result must be there")
 
 
@@ -44,13 +46,21 @@ def run(args: argparse.Namespace) -> int:
 async def _submit_and_wait(args: argparse.Namespace) -> FinishedRequest:
     deadline = asyncio.get_running_loop().time() + args.timeout
     timeout = aiohttp.ClientTimeout(total=limits.SMOKE_CALL_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
+    headers = {"Authorization": f"Bearer {_first_key(Path(args.api_keys))}"} if args.api_keys else None
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=True, headers=headers) as session:
         request_id = await submit(session, args.url, args.payload.encode(), args.content_type, deadline)
         print(f"submitted as {request_id}", file=sys.stderr)
         try:
             return await wait_for_result(session, f"{args.url}/{request_id}", deadline)
         except TimeoutError as error:
             raise SmokeError(f"{error} after {args.timeout:g} s") from error
+
+
+def _first_key(folder: Path) -> str:
+    try:
+        return next(file.read_text().strip() for file in sorted(folder.iterdir()) if file.is_file())
+    except (OSError, StopIteration) as error:
+        raise SmokeError(f"expected a folder with a file for each API key, and at least one: {folder}") from error
 
 
 async def submit(

@@ -22,7 +22,7 @@ import botocore.exceptions
 from cortex_async import config
 from cortex_async.dead_letters import DeadLetter, DeadLetters, DeadLettersError
 from cortex_async.errors import ConfigError
-from cortex_async_tools.chart.rendering import api_config, render_file
+from cortex_async_tools.chart.rendering import add_overlays_argument, api_config, render_file
 from cortex_async_tools.chart.values_file import find_chart
 
 
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("action", choices=["list", "redrive", "purge"], help="what to do with the dead letters")
     parser.add_argument("values", nargs="?", type=Path, metavar="VALUES", help="values file of the API")
+    add_overlays_argument(parser)
     parser.add_argument("--config", type=Path, metavar="FILE", help="its api.json, instead of a values file")
     parser.add_argument(
         "--id", action="append", default=[], dest="ids", help="redrive this request only; repeatable"
@@ -41,7 +42,10 @@ def run(args: argparse.Namespace) -> int:
     """Do it; raises DeadLettersError, and ConfigError without exactly one of VALUES and --config."""
     if (args.values is None) == (args.config is None):
         raise ConfigError("give either the values file of the API, or its api.json by --config")
-    api = api_config(render_file(args.values, find_chart())) if args.values else config.load(args.config)
+    if args.values:
+        api = api_config(render_file(args.values, find_chart(), args.overlays))
+    else:
+        api = config.load(args.config)
     actions: dict[str, Callable[[DeadLetters], int]] = {
         "list": _list,
         "redrive": lambda letters: _redrive(letters, frozenset(args.ids)),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cortex_async_tools.chart import helm
-from cortex_async_tools.chart.rendering import run_helm
+from cortex_async_tools.chart.rendering import ASSUMED, run_helm
 from support.cluster import serving
 
 
@@ -40,7 +40,11 @@ def installed(
 
 
 def _record(release: str, values: Path, chart: Path, namespace: str, revision: int, status: str) -> dict[str, Any]:
-    arguments: list[str | Path] = ["install", release, chart, "--values", values, "--namespace", namespace]
+    arguments: list[str | Path] = [
+        *("install", release, chart),
+        *ASSUMED,
+        *("--values", values, "--namespace", namespace),
+    ]
     record = json.loads(run_helm(helm.locate(), [*arguments, "--dry-run=client", "--output", "json"]))
     record["info"]["status"] = status
     record["version"] = revision

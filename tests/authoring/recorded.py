@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -46,6 +47,8 @@ async def record(stack: Stack, recorders: Mapping[str, Recorder]) -> None:
             client.completed(query="?sleep"),
             client.ended(await client.submit(query="?broken")),
             _repeated(client),
+            _cancelled(client),
+            _waited(client),
             _too_large(http, stack.url),
             client.ended(await client.submit(query="?die")),
             _redrive(client, recorders["dead-letters"]),
@@ -62,6 +65,25 @@ async def _repeated(client: Client) -> None:
         headers = {"Idempotency-Key": f"{len(payload)}"}
         await client.ended(await client.submit(payload, headers, "?die"))
         await client.submit(payload, headers, "?die")
+
+
+async def _cancelled(client: Client) -> None:
+    """Cancels a request, which the dispatcher finds out about, and one that has ended."""
+    request_id = await client.submit()
+    await client.ended(request_id)
+    for each, status in ((request_id, 409), (await client.submit(query="?sleep"), 202)):
+        async with client.http.delete(f"{client.stack.url}/{each}") as response:
+            assert response.status in (202, status)
+
+
+async def _waited(client: Client) -> None:
+    """Has been in the queue for long, so that it may have been cancelled."""
+    stack = client.stack
+    request_id = RequestIds("test", stack.name).issue(time.time() - 60)
+    sqs = stack.emulator.client("sqs")
+    url = sqs.get_queue_url(QueueName=stack.document["queue"]["name"])["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=Message(request_id, (), "", b"", 0).encode())
+    await client.ended(request_id)
 
 
 def _through(stack: Stack, recorder: Recorder) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from authoring.conftest import Command
 from authoring.policies import grants, refused, used
 from authoring.recorded import CHANGES, record
 from authoring.recorder import Recorder, Use
-from chart.helm_cli import ROOT, minimal
+from chart.helm_cli import ROOT, Helm, minimal
+from chart.objects import find, pod_of
 from cortex_async_tools.cli import main
 from support.processes import Emulator
 from support.stack import BUCKET, Stack
@@ -226,3 +227,68 @@ def test_what_has_no_policy_is_told(call: Command, folder: Path, values: dict[st
     said = call("iam-policy", "values.yaml")
     assert (said.code, said.out) == (1, "")
     assert message in said.err
+
+
+@pytest.mark.parametrize("share", [False, True])
+def test_it_says_who_has_the_role_of_the_dispatcher(call: Command, folder: Path, share: bool) -> None:
+    (folder / "values.yaml").write_text(yaml.safe_dump(minimal(serviceAccount={"shareWithContainers": share})))
+    said = call("iam-policy", "values.yaml", "--for", "dispatcher")
+    assert ("the user's containers have the dispatcher's role too" in said.err) == share
+    assert ("the dispatcher alone gets its role" in said.err) == (not share)
+    assert not call("iam-policy", "values.yaml", "--for", "gateway").err
+
+
+ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF"
+IRSA = ("--trust", "irsa", "--account", "123456789012", "--oidc-provider", f"https://{ISSUER}")
+
+
+def _accounts(values: dict[str, Any], helm4: Helm) -> dict[str, str]:
+    """The service accounts that the rendered pods have."""
+    objects = helm4.template(values, release="other")
+    names = {"gateway": "api-hello-gateway", "dispatcher": "api-hello"}
+    found = {part: pod_of(objects, "Deployment", name)["serviceAccountName"] for part, name in names.items()}
+    return found | {"provision": find(objects, "Job")["spec"]["template"]["spec"]["serviceAccountName"]}
+
+
+@pytest.mark.parametrize(
+    "own", [{}, {"serviceAccount": {"name": "mine"}, "gateway": {"serviceAccount": {"name": "g"}}}]
+)
+def test_each_role_trusts_the_service_account_of_its_pods_alone(policy: Policy, own: dict[str, Any]) -> None:
+    values = minimal(name="hello", **own)
+    accounts = _accounts(values, Helm.of_version("4.3.1"))
+    for part, found in policy(values, *IRSA, "--namespace", "apis").items():
+        (statement,) = found["Statement"]
+        assert statement["Principal"] == {"Federated": f"arn:aws:iam::123456789012:oidc-provider/{ISSUER}"}
+        assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+        who = f"system:serviceaccount:apis:{accounts[part]}"
+        assert statement["Condition"] == {
+            "StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com", f"{ISSUER}:sub": who}
+        }
+    for part, found in policy(values, "--trust", "pod-identity", "--namespace", "apis").items():
+        (statement,) = found["Statement"]
+        assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+        assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+        assert statement["Condition"]["StringEquals"] == {
+            "aws:RequestTag/kubernetes-namespace": "apis",
+            "aws:RequestTag/kubernetes-service-account": accounts[part],
+        }
+
+
+def test_trust_by_irsa_says_what_is_missing_and_where_it_is_found(call: Command, folder: Path) -> None:
+    (folder / "values.yaml").write_text(yaml.safe_dump(minimal()))
+    said = call("iam-policy", "values.yaml", "--trust", "irsa")
+    assert (said.code, said.out) == (1, "")
+    assert "cluster.identity.oidc.issuer" in said.err
+
+
+def test_the_partition_is_that_of_the_region(policy: Policy) -> None:
+    values = minimal(aws={"region": "cn-north-1", "bucket": "results"})
+    found = policy(values, *IRSA, "--for", "gateway")
+    assert found["Statement"][0]["Principal"]["Federated"].startswith("arn:aws-cn:iam::")
+
+
+def test_a_person_has_no_service_account(call: Command, folder: Path) -> None:
+    (folder / "values.yaml").write_text(yaml.safe_dump(minimal()))
+    said = call("iam-policy", "values.yaml", *IRSA, "--for", "dead-letters")
+    assert (said.code, said.out) == (1, "")
+    assert "it is run by a person" in said.err

@@ -91,6 +91,7 @@ def mended(given: Values) -> Values:
     _mend_scaling(result)
     _mend_extras(result)
     _mend_platform(result)
+    _mend_gitops(result)
     return result
 
 
@@ -157,6 +158,15 @@ def _mend_scaling(result: Values) -> None:
     gateway["maxReplicas"] = max(gateway.get("minReplicas", 2), gateway.get("maxReplicas", 20))
 
 
+def _mend_gitops(result: Values) -> None:
+    if not result.get("gitops", {}).get("enabled"):
+        return
+    scaling = result.setdefault("autoscaling", {})
+    scaling["engine"] = "keda"
+    scaling.pop("init_replicas", None)
+    result.get("queue", {}).pop("deleteOnUninstall", None)
+
+
 def _unique(items: list[Values], *keys: str, taken: Iterable[Any] | None = None) -> list[Values]:
     seen = set(taken or ())
     kept = []
@@ -194,6 +204,8 @@ _DEFAULT_REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 
 def _mend_platform(result: Values) -> None:
     result.pop("enabled", None)
+    if "repository" in result.get("image", {}):
+        result["image"]["repository"] = result["image"]["repository"] or "cortex-async"
     _mend_peers(result.get("networkPolicy", {}))
     for part in ("gateway", "dispatcher", "provision", "emulator"):
         resources = result.get(part, {}).get("resources", {})

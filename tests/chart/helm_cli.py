@@ -43,6 +43,8 @@ class Helm:
     def of_version(cls, version: str) -> "Helm":
         return cls(helm.locate(version))
 
+    # below all values is that of a platform: where the glue's image is
+
     def template(
         self, values: Values, *, release: str = "hello", namespace: str = "default", options: Sequence[str] = ()
     ) -> list[Object]:
@@ -68,11 +70,13 @@ class Helm:
 
     def _run(self, arguments: Sequence[str], values: Values) -> str:
         with tempfile.TemporaryDirectory() as folder:
+            platform = pathlib.Path(folder, "platform.yaml")
+            platform.write_text(json.dumps({"image": {"repository": "cortex-async"}}))
             path = values if isinstance(values, pathlib.Path) else pathlib.Path(folder, "values.yaml")
             if path is not values:
                 path.write_text(json.dumps(values))
             done = subprocess.run(
-                [self.program, *arguments, "--values", path],
+                [self.program, *arguments, "--values", platform, "--values", path],
                 capture_output=True,
                 text=True,
                 check=False,

@@ -33,7 +33,7 @@ def validate(objects: Sequence[Object], versions: Sequence[str] = VERSIONS) -> N
         if kind == ("networking.istio.io/v1", "VirtualService"):
             from cloudcoil.models.istio.networking.v1 import VirtualService  # noqa: PLC0415 (takes 0.6 s)
 
-            _fields_are_known(each, VirtualService.model_validate(each, strict=True))
+            fields_are_known(each, VirtualService.model_validate(each, strict=True))
         elif kind not in custom_resources.SCHEMAS:
             for version in versions:
                 kubernetes_validate.validate(each, version, strict=True)
@@ -42,7 +42,7 @@ def validate(objects: Sequence[Object], versions: Sequence[str] = VERSIONS) -> N
     _check_identities(objects)
 
 
-def _fields_are_known(given: Any, model: Any, path: str = "") -> None:
+def fields_are_known(given: Any, model: Any, path: str = "") -> None:
     """The models ignore what they do not know: walk them beside what was given."""
     if isinstance(model, BaseModel):
         known = {field.alias or name for name, field in type(model).model_fields.items()}
@@ -50,10 +50,10 @@ def _fields_are_known(given: Any, model: Any, path: str = "") -> None:
         for name, field in type(model).model_fields.items():
             key = field.alias or name
             if key in given:
-                _fields_are_known(given[key], getattr(model, name), f"{path}.{key}")
+                fields_are_known(given[key], getattr(model, name), f"{path}.{key}")
     elif isinstance(model, list):
         for number, (one, its_model) in enumerate(zip(given, model, strict=True)):
-            _fields_are_known(one, its_model, f"{path}[{number}]")
+            fields_are_known(one, its_model, f"{path}[{number}]")
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -139,6 +139,18 @@ SCALING = [
     _key("networking.endpoint", "a//b"),
     _key("networking.endpoint", "a/../b"),
     _key("networking.endpoint", "a?b"),
+    _key("pod.cancel_path", "cancel"),
+    _key("pod.result_content_types", ["png"]),
+    _key("gateway.redirectOverMiB", 0),
+    _key("gateway.maxQueued", 0),
+    _key("gateway.apiKeys.requestsPerSecond", 0),
+    _key("gateway.cors.allowedOrigins", ["app.example.com"]),
+    _key("queue.fairnessHeader", "Authorization"),
+    (
+        "tenants on a FIFO queue",
+        minimal(queue={"url": "https://sqs.eu-west-1.amazonaws.com/1/a.fifo", "fairnessHeader": "X-Tenant"}),
+        "queue.fairnessHeader",
+    ),
 ]
 
 _EMULATOR = {"emulator": {"enabled": True, "image": "emulator:1"}}
@@ -148,7 +160,12 @@ _VOLUMES = {"extraVolumes": [{"name": "data", "emptyDir": {}}]}
 PLATFORM = [
     ("no region", {"pod": minimal()["pod"], "aws": {"bucket": "results"}}, "aws.region"),
     ("no bucket", {"pod": minimal()["pod"], "aws": {"region": "eu-west-1"}}, "aws.bucket"),
+    _key("autoscaling.engine", "auto", gitops={"enabled": True}),
+    _key("autoscaling.init_replicas", 2, gitops={"enabled": True}, autoscaling={"engine": "keda"}),
+    _key("queue.deleteOnUninstall", True, gitops={"enabled": True}, autoscaling={"engine": "keda"}),
     _key("aws.bucket", "Upper"),
+    _key("image.repository", ""),
+    _key("image.repository", None),
     _key("queue.url", "not-a-url"),
     _key("queue.deleteOnUninstall", True, queue={"url": "https://sqs.internal/1/q"}),
     _key("terminationGracePeriodSeconds", 309, pod={"request_timeout": "5m"}),
@@ -176,6 +193,7 @@ PLATFORM = [
     _key("networking.httpRoute.parentRefs", [], networking={"httpRoute": {"enabled": True}}),
     _key("networking.ingress.enabled", True, gateway={"shared": True}),
     _key("gateway.sharedName", "cortex.gateway"),
+    _key("gateway.apiKeys.secretName", "keys", gateway={"shared": True}),
     ("a reserved label", minimal(podLabels={"apiName": "x"}), "podLabels"),
     ("a toleration that tolerates nothing", minimal(tolerations=[{"effect": "NoSchedule"}]), "tolerations.0"),
     _key("aws.endpointUrl", "https://aws.internal", **_EMULATOR),

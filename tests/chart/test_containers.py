@@ -22,6 +22,7 @@ def test_every_container_finds_port_version_client_and_shared_folder(helm: Helm)
             "CORTEX_PORT": "9000",
             "CORTEX_VERSION": "0.1.0",
             "CORTEX_CLI_CONFIG_DIR": "/cortex/client",
+            "CORTEX_PROGRESS_URL": "http://localhost:15000/progress",
         }
         assert {"name": "client", "mountPath": "/cortex/client", "readOnly": True} in each["volumeMounts"]
     assert {"name": "mnt", "emptyDir": {}} in pod["volumes"]

@@ -27,6 +27,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "accelerators.gpu.tolerations": at("pod.containers", [{"name": "a", "image": "x", "compute": {"gpu": 1}}]),
     "serviceAccount.create": at("serviceAccount.name", None),
     "queue.url": at("queue.deleteOnUninstall", False),
+    "gitops.enabled": {"queue": {"deleteOnUninstall": False}, "autoscaling": {"init_replicas": None}},
 }
 _EMULATOR = {
     "emulator": {"enabled": True},
@@ -59,6 +60,7 @@ OTHERS: dict[str, Any] = {
     "image.digest": "sha256:" + "1" * 64,
     "aws.region": "us-west-2",
     "aws.endpointUrl": "http://other",
+    "monitoring.tracing.endpoint": "http://other:4318",
     "queue.url": "https://sqs.internal/1/other",
     "queue.deleteOnUninstall": False,
     "terminationGracePeriodSeconds": 800,

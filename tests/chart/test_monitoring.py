@@ -136,6 +136,15 @@ FIRING: dict[str, tuple[dict[str, str], str]] = {
         "20m",
     ),
 }
+POD = 'namespace="default",pod="api-hello-7d4b9c6f5-b7k2p",container="web"'
+OTHERS_POD = 'namespace="default",pod="api-hello-two-7d4b9c6f5-b7k2p",container="web"'
+FIRING["CortexAsyncMemory"] = (
+    {
+        f"container_memory_working_set_bytes{{{POD}}}": "101x30",
+        f'kube_pod_container_resource_requests{{{POD},resource="memory"}}': "100x30",
+    },
+    "20m",
+)
 STUCK = {f"cortex_async_backlog_seconds{{{API}}}": "0+60x30"}
 WELL = {
     f'cortex_async_queue_wait_seconds_bucket{{{API},le="1"}}': "0+10x30",
@@ -152,17 +161,22 @@ WELL = {
     f'cortex_async_aws_calls_total{{{API},operation="PutObject",result="ok"}}': "0+99x30",
     f'cortex_async_aws_calls_total{{{API},operation="PutObject",result="unavailable"}}': "0+1x30",
     'kube_deployment_spec_replicas{namespace="default",deployment="api-hello"}': "8x30",
+    f"container_memory_working_set_bytes{{{POD}}}": "99x30",
+    f'kube_pod_container_resource_requests{{{POD},resource="memory"}}': "100x30",
+    f"container_memory_working_set_bytes{{{OTHERS_POD}}}": "999x30",  # of an API called hello-two
+    f'kube_pod_container_resource_requests{{{OTHERS_POD},resource="memory"}}': "1x30",
 }
+LABELS = {"CortexAsyncAwsErrors": {"operation": "PutObject"}, "CortexAsyncMemory": {"container": "web"}}
 
 
 def rule_test(series: Mapping[str, str], alert: dict[str, Any], at: str, *, fires: bool) -> dict[str, Any]:
     expected = [{"exp_labels": alert["labels"], "exp_annotations": alert["annotations"]}] if fires else []
     for each in expected:
-        if "operation" in alert["expr"]:
-            each["exp_labels"] = alert["labels"] | {"operation": "PutObject"}
+        for label, value in LABELS.get(alert["alert"], {}).items():
+            each["exp_labels"] = alert["labels"] | {label: value}
             texts = alert["annotations"]
             each["exp_annotations"] = {
-                key: text.replace("{{ $labels.operation }}", "PutObject") for key, text in texts.items()
+                key: text.replace(f"{{{{ $labels.{label} }}}}", value) for key, text in texts.items()
             }
     return {
         "interval": "1m",

@@ -9,6 +9,8 @@ import yaml
 
 from chart.helm_cli import CHART, Helm, minimal
 
+IMAGE: dict[str, Any] = {"image": {"repository": "cortex-async"}}
+
 
 @pytest.fixture
 def parent(tmp_path: Path) -> Path:
@@ -34,7 +36,7 @@ def _render(helm: Helm, parent: Path, values: dict[str, Any]) -> tuple[set[str],
 
 
 def test_each_alias_is_an_api_that_a_condition_switches(helm: Helm, parent: Path) -> None:
-    first, second = (minimal(name=name, enabled=True) for name in ("reader", "writer"))
+    first, second = (minimal(name=name, enabled=True, **IMAGE) for name in ("reader", "writer"))
     both, said = _render(helm, parent, {"first": first, "second": second})
     assert both == {"api-reader", "api-reader-gateway", "api-writer", "api-writer-gateway"}, said
     one, said = _render(helm, parent, {"first": first, "second": second | {"enabled": False}})
@@ -42,6 +44,6 @@ def test_each_alias_is_an_api_that_a_condition_switches(helm: Helm, parent: Path
 
 
 def test_below_a_parent_an_api_needs_a_name(helm: Helm, parent: Path) -> None:
-    names, said = _render(helm, parent, {"first": minimal(), "second": minimal(name="writer")})
+    names, said = _render(helm, parent, {"first": minimal(**IMAGE), "second": minimal(name="writer", **IMAGE)})
     assert not names
     assert "- name: required below a parent chart" in said

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chart.helm_cli import Helm, minimal, one_container
-from chart.objects import api_pod, container, find, pods, user_container
+from chart.objects import api_json, api_pod, container, find, pods, user_container
 
 EMULATOR = {"emulator": {"enabled": True, "image": "emulator:1"}}
 _HOST_FIELDS = ("hostNetwork", "hostPID", "hostIPC")
@@ -111,6 +111,27 @@ def test_provisioning_never_has_the_role_of_the_pods_nor_they_its(helm: Helm) ->
         assert set(roles.values()) == ({None} if mine else {"pods"})
 
 
+_SKIPPED = "eks.amazonaws.com/skip-containers"
+
+
+def _pod_annotations(helm: Helm, **more: Any) -> dict[str, str]:
+    two = {"containers": [{"name": "api", "image": "x"}, {"name": "model", "image": "x"}]}
+    deployment = find(helm.template(minimal(pod=two, **more)), "Deployment", "api-hello")
+    return dict(deployment["spec"]["template"]["metadata"]["annotations"])
+
+
+def test_eks_gives_the_role_of_the_pods_to_the_dispatcher_alone(helm: Helm) -> None:
+    assert _pod_annotations(helm)[_SKIPPED] == "api,model"
+
+
+def test_a_role_is_shared_with_the_containers_when_asked_for(helm: Helm) -> None:
+    assert _SKIPPED not in _pod_annotations(helm, serviceAccount={"shareWithContainers": True})
+
+
+def test_a_list_of_ones_own_says_who_gets_no_role(helm: Helm) -> None:
+    assert _pod_annotations(helm, podAnnotations={_SKIPPED: "model"})[_SKIPPED] == "model"
+
+
 def test_a_service_account_of_somebody_else_is_used_and_not_made(helm: Helm) -> None:
     mine = {"create": False, "name": "mine"}
     objects = helm.template(
@@ -159,3 +180,19 @@ def test_inferentia_alone_goes_beyond_baseline(helm: Helm) -> None:
     security = user_container(helm.template(one_container(compute={"inf": 1})))["securityContext"]
     assert security["capabilities"] == {"drop": ["ALL"], "add": ["SYS_ADMIN", "IPC_LOCK"]}
     assert "allowPrivilegeEscalation" not in security
+
+
+def test_the_gateway_and_the_smoke_test_have_the_api_keys_and_nobody_else(helm: Helm) -> None:
+    objects = helm.template(minimal(gateway={"apiKeys": {"secretName": "keys", "requestsPerSecond": 5}}))
+    owners = {
+        owner["metadata"]["name"]
+        for owner, template in pods(objects)
+        for volume in template["spec"].get("volumes", ())
+        if volume.get("secret", {}).get("secretName") == "keys"
+    }
+    assert owners == {"api-hello-gateway", "api-hello-test"}
+    folder = api_json(objects)["gateway"]["apiKeys"]["folder"]
+    for owner, template in pods(objects):
+        if owner["metadata"]["name"] in owners:
+            (each,) = template["spec"]["containers"]
+            assert folder in [mount["mountPath"] for mount in each["volumeMounts"]]

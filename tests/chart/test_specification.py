@@ -35,19 +35,24 @@ def test_api_json_is_what_the_glue_expects(helm: Helm) -> None:
             "visibilityTimeoutSeconds": 30,
             "inlineLimitBytes": 262144,
             "retryOn": [],
+            "fairnessHeader": None,
         },
         "pod": {
             "port": 8080,
             "maxConcurrency": 1,
             "requestTimeoutSeconds": None,
             "terminationGracePeriodSeconds": 60,
+            "cancelPath": None,
+            "resultContentTypes": [],
         },
         "probes": [{"container": None, "type": "tcp_socket", "port": 8080, "path": None}
                    | PROBE_DEFAULTS | {"periodSeconds": 1}],
         "gateway": {"port": 8888, "adminPort": 15001, "endpoint": "/hello", "maxPayloadMiB": 1024,
-                    "sensitiveHeaders": "drop"},
+                    "sensitiveHeaders": "drop", "maxQueued": None, "apiKeys": None, "allowedOrigins": [],
+                    "redirectOverMiB": None},
         "dispatcher": {"adminPort": 15000},
         "scaling": {"targetInFlight": 1, "windowSeconds": 60},
+        "tracing": {"endpoint": None, "sampleRatio": 1},
     }  # fmt: skip
 
 

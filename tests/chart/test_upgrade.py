@@ -36,6 +36,7 @@ CHANGES: list[tuple[str, Any, set[str], set[str]]] = [
     ("autoscaling.max_replicas", 3, set(), set()),
     ("autoscaling.window", "30s", GATEWAY, CONFIG),
     ("safeToEvict", False, API, set()),
+    ("monitoring.tracing.endpoint", "http://otel-collector:4318", BOTH, CONFIG),
     ("networkPolicy.kedaFrom", [], set(), set()),
     ("update_strategy.max_surge", 1, set(), {"Deployment/api-hello"}),
     ("gateway.autoscaling.maxReplicas", 30, set(), {"HorizontalPodAutoscaler/api-hello-gateway"}),

@@ -48,7 +48,12 @@ def description(stack: Stack) -> dict[str, Any]:
 # A submission cannot be wrong by its form: any body is a payload, any query and header goes with it.
 @pytest.mark.parametrize(
     ("label", "mode"),
-    [("POST", GenerationMode.POSITIVE), ("GET", GenerationMode.POSITIVE), ("GET", GenerationMode.NEGATIVE)],
+    [
+        ("POST", GenerationMode.POSITIVE),
+        ("GET", GenerationMode.POSITIVE),
+        ("GET", GenerationMode.NEGATIVE),
+        ("DELETE", GenerationMode.POSITIVE),
+    ],
 )
 def test_gateway_answers_as_described_whatever_it_is_asked(stack: Stack, label: str, mode: GenerationMode) -> None:
     path = f"/{stack.name}" if label == "POST" else f"/{stack.name}/{{id}}"
@@ -59,6 +64,8 @@ def test_gateway_answers_as_described_whatever_it_is_asked(stack: Stack, label: 
     def answers_as_described(case: schemathesis.Case[Any]) -> None:
         if "Idempotency-Key" in (case.headers or {}):  # one that was used before is refused for another content
             case.headers["Idempotency-Key"] = uuid4().hex
+        if "X-Cortex-Delay-Seconds" in (case.headers or {}):  # its end would be waited for in vain
+            case.headers.pop("Prefer", None)
         case.call_and_validate(base_url=f"http://127.0.0.1:{stack.gateway_port}")
 
     answers_as_described()

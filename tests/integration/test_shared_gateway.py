@@ -268,16 +268,51 @@ async def test_other_methods_and_paths_are_told_apart(
     await becomes(http, "POST", outer.url, 200)
     await becomes(http, "POST", inner.url, 200)
     async with http.delete(inner.url) as answer:
-        assert (answer.status, answer.headers["Allow"]) == (405, "GET,POST")
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
     async with http.put(outer.url) as answer:
         assert (answer.status, answer.headers["Allow"]) == (405, "POST")
     async with http.post(f"{inner.url}/some-id") as answer:
-        assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+        assert (answer.status, answer.headers["Allow"]) == (405, "DELETE,GET")
     for path in ("/", "/nothing", "/v1/", "/v1/inner/", "/v1/a/b"):
         assert (await status_of(http, "GET", f"http://127.0.0.1:{shared.port}{path}"))[0] in (404, 405), path
     status, document = await status_of(http, "GET", f"http://127.0.0.1:{shared.port}/openapi.json")
     assert status == 200
     assert "/{api}" in document["paths"]
+
+
+async def test_all_that_a_gateway_of_one_api_answers_is_answered(
+    shared: SharedGateway, make_api: MakeStack, http: aiohttp.ClientSession
+) -> None:
+    stack = make_api({"gateway": {"allowedOrigins": ["https://app.example.com"]}})
+    shared.serve(stack)
+    shared.start()
+    shared.is_ready()
+    run(stack)
+    api = Client(stack, http)
+    request_id = await api.submit(query="?answer=[1,2]")
+    await api.ended(request_id)
+    async with http.get(f"{stack.url}/{request_id}/result") as answer:
+        assert (answer.status, await answer.json()) == (200, [1, 2])
+    async with http.get(f"{stack.url}/{request_id}?stream=1") as answer:
+        assert answer.content_type == "text/event-stream"
+    held = await api.submit(query="?hold")
+    async with http.delete(f"{stack.url}/{held}") as answer:
+        assert answer.status in (200, 202)
+    asks = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
+    async with http.options(stack.url, headers=asks) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
+
+
+async def test_an_api_with_keys_is_not_opened_to_everybody(
+    shared: SharedGateway, make_api: MakeStack, http: aiohttp.ClientSession
+) -> None:
+    """Its Secret is mounted into a gateway of its own only."""
+    guarded = make_api({"gateway": {"apiKeys": {"folder": "/etc/cortex-async-keys", "requestsPerSecond": None}}})
+    shared.serve(guarded)
+    process = shared.start()
+    shared.is_ready()
+    assert (await status_of(http, "POST", guarded.url))[0] == 404
+    assert "gateway.apiKeys are in a Secret" in process.log
 
 
 async def test_a_body_that_is_asked_about_beforehand_is_answered_like_by_a_gateway_of_one_api(

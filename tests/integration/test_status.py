@@ -59,6 +59,14 @@ async def test_trace_reaches_the_container(api: Client) -> None:
     assert ["traceparent", TRACE] in [[name.lower(), value] for name, value in result["headers"]]
 
 
+async def test_answer_tells_the_trace_that_the_request_is_part_of(api: Client) -> None:
+    for given, told in ((TRACE, TRACE), (None, None), ("nonsense", None)):
+        headers = {} if given is None else {"traceparent": given}
+        async with api.http.post(api.stack.url, headers=headers) as response:
+            assert response.status == 200
+            assert response.headers.get("traceparent") == told
+
+
 async def problem(api: Client, path: str, **options: Any) -> tuple[dict[str, Any], aiohttp.ClientResponse]:
     async with api.http.get(f"{api.stack.url}{path}", **options) as response:
         return await response.json(content_type=None), response

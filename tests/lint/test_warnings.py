@@ -47,6 +47,7 @@ CASES = [
     ("CA021", values(ONE, top="autoscaling: {trigger: sqs, window: 30s}"), 5),
     ("CA021", values(ONE, top="gateway: {replicas: 3}"), 5),
     ("CA021", values(ONE, top="gateway: {autoscaling: {enabled: false, maxReplicas: 3}}"), 5),
+    ("CA021", values(ONE, top="gitops: {enabled: true}\nautoscaling: {engine: none}\ntest: {payload: x}"), 7),
     ("CA021", values(ONE, top="monitoring: {rules: {queueWaitSeconds: 5}}"), 5),
     ("CA020", values(f"{ONE}, pre_stop: {{exec: {{command: [sleep, '1']}}}}"), 3),
 ]  # fmt: skip

@@ -64,6 +64,11 @@ def test_the_default_is_found_where_apis_look_for_it(render: Render) -> None:
     assert service["spec"]["type"] == "ClusterIP"
 
 
+def test_without_its_image_it_is_refused_with_what_to_do(render: Render) -> None:
+    with pytest.raises(Refused, match=r"- image.repository: required.*build.*push it, and set image.repository"):
+        render(image={"repository": ""})
+
+
 def test_by_default_it_may_read_and_restart_and_sees_no_secret(render: Render) -> None:
     assert _rules(render(), ["ClusterRole", "Role"]) == [
         ("*", "configmaps", "get"),

@@ -18,8 +18,16 @@ _DOCUMENT: dict[str, Any] = {
         "visibilityTimeoutSeconds": 60,
         "inlineLimitBytes": 262144,
         "retryOn": [],
+        "fairnessHeader": None,
     },
-    "pod": {"port": 8080, "maxConcurrency": 4, "requestTimeoutSeconds": None, "terminationGracePeriodSeconds": 60},
+    "pod": {
+        "port": 8080,
+        "maxConcurrency": 4,
+        "requestTimeoutSeconds": None,
+        "terminationGracePeriodSeconds": 60,
+        "cancelPath": None,
+        "resultContentTypes": [],
+    },
     "probes": [
         {
             "container": "web",
@@ -39,9 +47,14 @@ _DOCUMENT: dict[str, Any] = {
         "endpoint": "/hello",
         "maxPayloadMiB": 64,
         "sensitiveHeaders": "drop",
+        "maxQueued": None,
+        "apiKeys": None,
+        "allowedOrigins": [],
+        "redirectOverMiB": None,
     },
     "dispatcher": {"adminPort": 15000},
     "scaling": {"targetInFlight": 4, "windowSeconds": 60},
+    "tracing": {"endpoint": None, "sampleRatio": 1},
 }
 
 
@@ -55,7 +68,7 @@ def api_document(*changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> None:
     for key, value in changes.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and base[key] is not None:
             _merge(base[key], value)
         else:
             base[key] = value

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cortex_async.errors import ObjectExists, ObjectMissing
-from cortex_async.queue.protocol import Depth, Received
-from cortex_async.storage.protocol import Claim, Progress, ResultMetadata, Status
+from cortex_async.queue.protocol import AT_ONCE, Depth, Received, Sending
+from cortex_async.storage.protocol import Cancellation, Claim, Progress, ResultMetadata, Status
 
 Before = dict[str, Callable[[], Awaitable[None]]]
 """What happens before an operation, by the name of its method; what it raises, the operation raises."""
@@ -41,7 +41,7 @@ class MemoryQueue:
         self._show(message)
         return message.id
 
-    async def send(self, request_id: str, body: str) -> None:
+    async def send(self, request_id: str, body: str, how: Sending = AT_ONCE) -> None:
         """See `Queue`."""
         await self._begin("send")
         self.sent.append((request_id, body))
@@ -115,6 +115,7 @@ class MemoryStore:
     results: dict[str, tuple[ResultMetadata, bytes]] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)
+    cancellation: Cancellation | None = None
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
         """See `Store`."""
@@ -171,6 +172,7 @@ class MemoryStore:
         *,
         started: datetime | None = None,
         dead_letter: bool = False,
+        content_type: str = "",
     ) -> None:
         """See `Store`; fails only after the last piece, as the completion of an upload does."""
         whole = body if isinstance(body, bytes) else b"".join([piece async for piece in body])
@@ -178,7 +180,7 @@ class MemoryStore:
         if request_id in self.results:
             raise ObjectExists("PutObject", 412, "PreconditionFailed", "it is there")
         self.results[request_id] = (
-            ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started),
+            ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started, content_type, len(whole)),
             whole,
         )
 
@@ -186,6 +188,31 @@ class MemoryStore:
         """See `Store`."""
         await self._begin("has_result")
         return request_id in self.results
+
+    async def metadata(self, request_id: str) -> ResultMetadata | None:
+        """See `Store`."""
+        await self._begin("metadata")
+        return self.results[request_id][0] if request_id in self.results else None
+
+    async def result(self, request_id: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        await self._begin("result")
+        yield self.results[request_id][1][start:stop]
+
+    async def result_url(self, request_id: str) -> str:
+        """See `Store`."""
+        await self._begin("result_url")
+        return f"memory:{request_id}"
+
+    async def mark_cancellation(self, cancellation: Cancellation) -> None:
+        """See `Store`."""
+        await self._begin("mark_cancellation")
+        self.cancellation = cancellation
+
+    async def last_cancellation(self) -> Cancellation | None:
+        """See `Store`."""
+        await self._begin("last_cancellation")
+        return self.cancellation
 
     async def is_dead_letter(self, request_id: str) -> bool:
         """See `Store`."""

@@ -17,7 +17,11 @@ from support.kubernetes_api import ApiServer, Object, Serving
 from support.processes import Process, accepts, free_port, wait_until
 
 TOKEN = "let-me-in"
-PLATFORM = {"aws": {"region": "eu-west-1", "bucket": "results"}, "securityContext": {"level": "baseline"}}
+PLATFORM = {
+    "aws": {"region": "eu-west-1", "bucket": "results"},
+    "securityContext": {"level": "baseline"},
+    "image": {"repository": "glue"},
+}
 CORTEX = Path(sys.executable).with_name("cortex")
 
 

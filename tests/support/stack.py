@@ -82,6 +82,7 @@ class Stack:
         """Start a dispatcher with an admin port of its own, so that several may run."""
         document = copy.deepcopy(self.document)
         document["dispatcher"]["adminPort"] = self.admin_port = free_port()
+        self.journal.with_name("progress-url").write_text(f"http://127.0.0.1:{self.admin_port}/progress")
         process = self.command("dispatcher", config=self._write(document))
         if wait:
             self.wait_ready(self.admin_port, process)
@@ -150,6 +151,10 @@ class Stack:
     def ended(self) -> list[str]:
         return self._journal("end")
 
+    def told(self, word: str) -> list[str]:
+        """Ids that the web server wrote down with that word: `closed` (connections), `cancel` (the hook)."""
+        return self._journal(word)
+
     def _journal(self, word: str) -> list[str]:
         lines = self.journal.read_text().split("\n") if self.journal.exists() else []
         return [line.split()[1] for line in lines if line.startswith(word)]
@@ -194,7 +199,7 @@ class Client:
         while True:
             status, document = await self.get(request_id)
             assert status == 200, document
-            if document["status"] in ("completed", "failed"):
+            if document["status"] in ("completed", "failed", "cancelled", "expired"):
                 return document
             assert time.monotonic() < end, f"{document} after {within} s\n" + "\n".join(
                 process.log[-3000:] for process in self.stack.processes

@@ -1,8 +1,9 @@
 """The container of the tests: answers as the query of each request asks, and tells what reached it.
 
-`status`, `sleep` (seconds), `hold` (until a file `let-go` is beside the journal), `answer` (the body, verbatim),
-`type` (its Content-Type), `head` (bytes of a header beside it), `fill` (bytes of a JSON string), `echo` (the
-payload, while it comes), `crash` (ends the process), `once` (do this only for the first attempt), `retry_after`.
+`status`, `sleep` (seconds), `progress` (a JSON array of reports), `hold` (until a file `let-go` is beside the
+journal), `answer` (the body, verbatim), `type` (its Content-Type), `head` (bytes of a header beside it), `fill`
+(bytes of a JSON string), `echo` (the payload, while it comes), `crash` (ends the process), `once` (do this only
+for the first attempt), `retry_after`.
 """
 
 import asyncio
@@ -10,8 +11,10 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+import aiohttp
 from aiohttp import web
 
 seen: dict[str, int] = {}
@@ -30,10 +33,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
     journal(f"start {request_id}")
     query = request.query
     if "once" not in query or seen[request_id] == 1:
-        if "sleep" in query:
-            await asyncio.sleep(float(query["sleep"]))
-        if "hold" in query:
-            await let_go()
+        await as_asked(query, request_id)
         if "crash" in query:
             os._exit(17)
         if "status" in query:
@@ -60,10 +60,32 @@ async def answer(request: web.Request) -> web.StreamResponse:
     )
 
 
-async def let_go() -> None:
+async def as_asked(query: Mapping[str, str], request_id: str) -> None:
+    if "sleep" in query:
+        await asyncio.sleep(float(query["sleep"]))
+    if "progress" in query:
+        await reported(request_id, query["progress"])
+    if "hold" in query:
+        await let_go(request_id)
+
+
+async def reported(request_id: str, documents: str) -> None:
+    """Report each of a JSON array, and write down the status of the answers."""
+    async with aiohttp.ClientSession() as http:
+        for document in json.loads(documents):
+            url = f"{Path(os.environ['JOURNAL']).with_name('progress-url').read_text()}/{request_id}"
+            async with http.post(url, data=json.dumps(document)) as response:
+                journal(f"report-{response.status} {request_id}")
+
+
+async def let_go(request_id: str) -> None:
     file = Path(os.environ["JOURNAL"]).with_name("let-go")
-    while not file.exists():  # noqa: ASYNC110 (another process makes it)
-        await asyncio.sleep(0.02)
+    try:
+        while not file.exists():  # noqa: ASYNC110 (another process makes it)
+            await asyncio.sleep(0.02)
+    except asyncio.CancelledError:
+        journal(f"closed {request_id}")
+        raise
 
 
 async def echoed(request: web.Request) -> web.StreamResponse:
@@ -90,6 +112,12 @@ def journal(line: str) -> None:
             file.write(f"{line}\n")
 
 
+async def cancel(request: web.Request) -> web.Response:
+    assert (await request.json())["id"] == request.headers["X-Cortex-Request-ID"]
+    journal(f"cancel {request.headers['X-Cortex-Request-ID']}")
+    return web.Response()
+
+
 async def healthz(_: web.Request) -> web.Response:
     return web.Response(text=json.dumps({"pid": os.getpid()}))
 
@@ -101,8 +129,9 @@ def main() -> None:
             seen[request_id] = seen.get(request_id, 0) + (word == "start")
     app = web.Application()
     app.router.add_post("/", answer)
+    app.router.add_post("/cancel", cancel)
     app.router.add_get("/healthz", healthz)
-    runner = web.AppRunner(app, auto_decompress=False, access_log=None)
+    runner = web.AppRunner(app, auto_decompress=False, access_log=None, handler_cancellation=True)
 
     async def serve() -> None:
         await runner.setup()

@@ -68,6 +68,17 @@ async def test_expectation_in_no_utf8_is_refused_and_no_defect(path: bytes) -> N
     assert (answer.status, answer.error) == (417, "expectation_failed")
 
 
+@pytest.mark.parametrize("version", [b"HTTP/2.0", b"HTTP/0.9"])
+async def test_no_other_version_of_http_is_answered_in_its_name(version: bytes) -> None:
+    async with serving() as port, raw.Connection(port) as client:
+        head = b"POST /echo %b\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+        await client.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi" + head % version)
+        assert (await client.answer()).body == b"hi"
+        answer = await client.answer()
+        assert (answer.status, answer.error) == (505, "http_version_not_supported")
+        assert await client.is_closed()
+
+
 async def test_http_1_0_gets_no_interim_answer() -> None:
     gateway = Gateway(parse(api_document({"gateway": {"endpoint": "/api"}})), None, 30)  # type: ignore[arg-type]
     port = free_port()

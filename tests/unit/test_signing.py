@@ -61,3 +61,16 @@ def test_signing_key_is_not_kept_beyond_its_day_or_secret(change: str) -> None:
     signer.sign("GET", "/", "", headers, b"", first, 0.0)
     fresh = Signer("s3", "eu-west-1").sign("GET", "/", "", headers, b"", second, later)
     assert signer.sign("GET", "/", "", headers, b"", second, later) == fresh
+
+
+@given(method=st.sampled_from(["GET", "PUT"]), path=PATHS, token=TOKENS)
+def test_presigned_url_is_botocores(method: str, path: str, token: str | None) -> None:
+    keys = SimpleNamespace(access_key="AKID", secret_key="secret", token=token)
+    timestamp = datetime.datetime(2026, 11, 23, 12, 30, 15, tzinfo=datetime.UTC).timestamp()
+    query = Signer("s3", "eu-west-1").presigned_query(method, path, "host.example", keys, timestamp, 900)
+    signer = botocore.auth.S3SigV4QueryAuth(Credentials("AKID", "secret", token), "s3", "eu-west-1", expires=900)
+    request = AWSRequest(method, f"https://host.example{path}")
+    moment = datetime.datetime(2026, 11, 23, 12, 30, 15)
+    with mock.patch("botocore.auth.get_current_datetime", return_value=moment):
+        signer.add_auth(request)
+    assert set(query.split("&")) == set(request.url.partition("?")[2].split("&"))

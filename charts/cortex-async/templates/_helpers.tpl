@@ -13,18 +13,19 @@ api-{{ include "cortex-async.name" . }}
 {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{- /* Labels that select the pods of a component. They never change. Input: dict of root, component. */}}
+{{- /* Labels that select the pods of a component. They never change, also when the release gets another name or Argo CD
+sets its own for app.kubernetes.io/instance. Input: dict of root, component. */}}
 {{- define "cortex-async.selectorLabels" -}}
 apiName: {{ include "cortex-async.name" .root | quote }}
 apiKind: AsyncAPI
 app.kubernetes.io/component: {{ .component }}
-app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- end }}
 
 {{- /* Labels of a component's pods. The version is not among them: it would restart pods for nothing.
 Input: dict of root, component, podLabels (from the values; may be left out). */}}
 {{- define "cortex-async.podLabels" -}}
-{{- $own := dict "cortex.dev/api" "true" "app.kubernetes.io/name" "cortex-async" -}}
+{{- $own := dict "cortex.dev/api" "true" "app.kubernetes.io/name" "cortex-async"
+  "app.kubernetes.io/instance" .root.Release.Name -}}
 {{- $selecting := include "cortex-async.selectorLabels" . | fromYaml -}}
 {{- merge (dict) $selecting $own (.podLabels | default dict) (.root.Values.commonLabels | default dict) | toYaml -}}
 {{- end }}

@@ -1,7 +1,7 @@
-{{- /* Image of the glue. Input: the root context. */}}
+{{- /* Image of the glue; without a repository it is refused, unless emulator.enabled. Input: the root context. */}}
 {{- define "cortex-async.image" -}}
 {{- with (.Values.global).imageRegistry }}{{ . }}/{{ end -}}
-{{ .Values.image.repository }}
+{{ .Values.image.repository | default "cortex-async" }}
 {{- with .Values.image.digest }}@{{ . }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end -}}
 {{- end }}
 

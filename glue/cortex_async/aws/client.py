@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import functools
 import json
 import logging
 import os
@@ -130,6 +131,17 @@ class Service:
         """
         return await self._retrying(call, read=False)
 
+    async def presigned(self, method: str, path: str, seconds: int) -> str:
+        """Return the URL of a call that anybody may make for so many seconds; raises AwsUnavailable."""
+        try:
+            keys = await self._session.credentials.current(time.monotonic() + limits.GATEWAY_AWS_SECONDS)
+        except CredentialsError as error:
+            raise AwsUnavailable("presigned URL", str(error)) from error
+        path = self._base_path + path
+        now = time.time() + self._session.clock_offset
+        query = self._signer.presigned_query(method, path, self._host, keys, now, seconds)
+        return f"{self._origin}{path}?{query}"
+
     async def _retrying(self, call: Call, *, read: bool) -> aiohttp.ClientResponse:
         backoff = Backoff(self._policy.seconds, health=self.health)
         # a single try takes as long as the call's own timeouts allow
@@ -198,9 +210,7 @@ class Service:
             headers=headers,
             data=call.body if len(call.body) <= limits.WRITTEN_AT_ONCE_BYTES else BodyInPieces(call.body),
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=limits.AWS_CONNECT_SECONDS, sock_read=call.read_seconds
-            ),
+            timeout=_timeout(call.read_seconds),
             proxy=self._proxy.url if self._proxy else None,
             proxy_headers=self._proxy.headers if self._proxy else None,
         )
@@ -233,6 +243,11 @@ class Service:
         log.warning("this machine's clock differs from that of AWS", extra={"seconds": round(offset)})
         self._session.clock_offset = offset
         return True
+
+
+@functools.cache  # of the few values that calls have
+def _timeout(read_seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=limits.AWS_CONNECT_SECONDS, sock_read=read_seconds)
 
 
 def _result_of(problem: AwsRefused | AwsUnavailable) -> str:

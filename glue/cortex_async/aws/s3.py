@@ -24,6 +24,7 @@ from cortex_async.errors import (
 )
 
 META = "x-amz-meta-"
+_PLAIN = re.compile("[A-Za-z0-9/_.~-]*")  # what `quote` would not change
 _BEYOND_END = frozenset({"InvalidRange"})
 _LOST = frozenset({"NoSuchUpload", "InvalidPart", "ConditionalRequestConflict"})
 
@@ -49,12 +50,13 @@ class S3:
         extra = {"if-none-match": "*"} if once else {}
         await self.send("PutObject", "PUT", key, {**headers, **extra}, body)
 
-    async def open(self, key: str, start: int = 0) -> aiohttp.ClientResponse:
-        """GetObject from byte `start` on, its body unread, for `async with`.
+    async def open(self, key: str, start: int = 0, stop: int | None = None) -> aiohttp.ClientResponse:
+        """GetObject from byte `start` on, and to before byte `stop`, its body unread, for `async with`.
 
         Raises ObjectMissing, and ObjectDamaged when the object ends before `start`.
         """
-        headers = {"range": f"bytes={start}-"} if start else {}
+        end = "" if stop is None else stop - 1
+        headers = {"range": f"bytes={start}-{end}"} if start or stop is not None else {}
         call = Call("GetObject", "GET", self._path(key), "", headers, final_codes=_BEYOND_END)
         try:
             return await self._service.open(call)
@@ -63,9 +65,13 @@ class S3:
                 raise
             raise ObjectDamaged(error.operation, error.status, error.code, f"there is no byte {start}") from error
 
-    async def head(self, key: str) -> Mapping[str, str]:
+    async def head(self, key: str, *, is_optional: bool = False) -> Mapping[str, str]:
         """HeadObject: the object's headers; raises ObjectMissing."""
-        return (await self.send("HeadObject", "HEAD", key, {}, b"")).headers
+        return (await self.send("HeadObject", "HEAD", key, {}, b"", is_optional=is_optional)).headers
+
+    async def presigned(self, method: str, key: str) -> str:
+        """Return a URL by which anybody may make this one call, for `PRESIGNED_SECONDS`."""
+        return await self._service.presigned(method, self._path(key), limits.PRESIGNED_SECONDS)
 
     async def delete(self, key: str) -> None:
         """DeleteObject; a key that is not there is no error."""
@@ -108,7 +114,7 @@ class S3:
         )
 
     def _path(self, key: str) -> str:
-        return self._root + quote(key, safe="/-_.~")
+        return self._root + (key if _PLAIN.fullmatch(key) else quote(key, safe="/-_.~"))
 
 
 class Upload:

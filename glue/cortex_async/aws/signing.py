@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol
+from urllib.parse import quote
 
 
 class Keys(Protocol):
@@ -26,6 +27,7 @@ class Signer:
         self._service = service
         self._region = region
         self._cached: tuple[tuple[str, str], bytes] | None = None
+        self._second = (0, "")  # of the call before, and as it is written
 
     def sign(
         self,
@@ -42,7 +44,7 @@ class Signer:
         `path` and `query` are as they go over the wire: percent-encoded, the query sorted. `headers` have
         lower-case names, `host` among them; all of them are signed. `timestamp` is in seconds since the epoch.
         """
-        moment = datetime.fromtimestamp(timestamp, UTC).strftime("%Y%m%dT%H%M%SZ")
+        moment = self._moment(int(timestamp))
         body_hash = hashlib.sha256(body).hexdigest()
         signed = {**headers, "x-amz-date": moment, "x-amz-content-sha256": body_hash}
         if keys.token:
@@ -60,6 +62,32 @@ class Signer:
             f"SignedHeaders={signed_names}, Signature={signature}"
         )
         return signed
+
+    def presigned_query(
+        self, method: str, path: str, host: str, keys: Keys, timestamp: float, seconds: int
+    ) -> str:
+        """Return the query by which anybody may make the call to S3, with any body, for so many seconds."""
+        moment = self._moment(int(timestamp))
+        scope = f"{moment[:8]}/{self._region}/{self._service}/aws4_request"
+        parameters = {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": f"{keys.access_key}/{scope}",
+            "X-Amz-Date": moment,
+            "X-Amz-Expires": str(seconds),
+            "X-Amz-SignedHeaders": "host",
+            **({"X-Amz-Security-Token": keys.token} if keys.token else {}),
+        }
+        query = "&".join(f"{name}={quote(parameters[name], safe='-_.~')}" for name in sorted(parameters))
+        canonical = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
+        signature = hmac.digest(self._signing_key(keys.secret_key, moment[:8]), to_sign.encode(), "sha256").hex()
+        return f"{query}&X-Amz-Signature={signature}"
+
+    def _moment(self, second: int) -> str:
+        if self._second[0] != second:
+            self._second = (second, datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ"))
+        return self._second[1]
 
     def _signing_key(self, secret: str, day: str) -> bytes:
         if self._cached is None or self._cached[0] != (secret, day):

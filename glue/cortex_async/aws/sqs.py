@@ -11,6 +11,8 @@ from cortex_async.aws.endpoints import aws_endpoint
 from cortex_async.backoff import SINGLE_TRY, Health
 from cortex_async.errors import AwsUnavailable
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -126,7 +128,7 @@ class Sqs:
             "POST",
             "/",
             headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": f"AmazonSQS.{operation}"},
-            body=json.dumps(document, ensure_ascii=False).encode(),
+            body=_encode(document).encode(),
             read_seconds=read_seconds,
         )
         answer = await self._service.send(call)

@@ -6,26 +6,29 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from cortex_async import limits, metrics
+from cortex_async.dispatcher.progress_reports import ProgressReports
 from cortex_async.dispatcher.readiness import Readiness
 
 
 class Admin:
-    """Serves `/healthz`, `/readyz`, `/drain` and `/metrics`."""
+    """Serves `/healthz`, `/readyz`, `/drain`, `/metrics` and `/progress/<id>`."""
 
     def __init__(self, readiness: Readiness, registry: CollectorRegistry | None = None) -> None:
         self._registry = registry or metrics.new_registry()
         self._readiness = readiness
+        self.progress = ProgressReports()
         self.connected = False
         self.draining = asyncio.Event()
         self.drained = asyncio.Event()
 
     def application(self) -> web.Application:
         """Return the application to serve."""
-        app = web.Application()
+        app = web.Application(client_max_size=limits.PROGRESS_BYTES)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/drain", self._drain)
         app.router.add_get("/metrics", metrics.handler(self._registry))
+        app.router.add_post("/progress/{id}", self.progress.handle)
         return app
 
     async def _healthz(self, _: web.Request) -> web.Response:

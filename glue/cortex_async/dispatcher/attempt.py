@@ -21,6 +21,7 @@ from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.dispatcher.response_body import excerpt, is_small, json_pieces, read_json
 from cortex_async.dispatcher.results import store_result
 from cortex_async.errors import ObjectDamaged, ObjectMissing, ObjectTooLarge, UploadLost
+from cortex_async.http.content_coding import decoded
 from cortex_async.http.overrides import InvalidResponse
 from cortex_async.storage.protocol import Status, Store
 
@@ -51,12 +52,14 @@ class AttemptRunner:
         self._in_flight = in_flight
         self._max_attempts = config.queue.max_attempts
         self._retry_on = config.queue.retry_on
+        self._result_types = config.pod.result_content_types
         longest = limits.SQS_VISIBILITY_SECONDS - limits.VISIBILITY_MARGIN_SECONDS
         self._timeout_seconds = min(config.pod.request_timeout_seconds or longest, longest)
 
     def attempts(self, request: Request) -> Attempts:
         """Where the request stands."""
-        return Attempts(request.attempt, self._max_attempts)
+        asked = request.message.policy.max_attempts or self._max_attempts
+        return Attempts(request.attempt, min(asked, self._max_attempts))
 
     async def run(self, request: Request) -> Verdict:
         """Make one attempt; while connections are refused, wait for the container to be ready again."""
@@ -100,6 +103,8 @@ class AttemptRunner:
                 await self._readiness.wait()
 
     async def _once(self, request: Request) -> Verdict:
+        if request.is_cancelled:
+            return Verdict(outcome.on_cancelled())
         try:
             payload = await self._payload(request)
         except ObjectMissing:
@@ -107,8 +112,9 @@ class AttemptRunner:
         except ObjectDamaged:
             return Verdict(outcome.on_damaged_payload())
         try:
-            async with asyncio.timeout(self._timeout_seconds) as timeout:
-                timer = ContainerTimeout(timeout)
+            asked = request.message.policy.timeout_seconds or self._timeout_seconds
+            async with asyncio.timeout(min(asked, self._timeout_seconds)) as timeout:
+                timer = request.timeout = ContainerTimeout(timeout)
                 request.posted_at = asyncio.get_running_loop().time()
                 if not isinstance(payload, bytes):
                     payload = timer.while_fetching(payload)
@@ -117,6 +123,9 @@ class AttemptRunner:
         except aiohttp.ConnectionTimeoutError:  # a TimeoutError too
             raise
         except TimeoutError:
+            if request.is_cancelled:
+                await self._container.cancel(request.id)
+                return Verdict(outcome.on_cancelled())
             return Verdict(outcome.on_no_answer(NoAnswer.TIMEOUT, self.attempts(request)))
 
     async def _payload(self, request: Request) -> bytes | AsyncIterator[bytes]:
@@ -138,11 +147,12 @@ class AttemptRunner:
             response.headers.get("Retry-After"),
             self.attempts(request),
             self._retry_on,
+            self._result_types,
         )
         if decision.action is not Action.COMPLETE:
             return Verdict(decision, response.status, await excerpt(response))
         try:
-            await self._store_body(request, response, timer)
+            await self._store_body(request, response, timer, decision.content_type)
         except InvalidJson as error:
             return Verdict(outcome.on_invalid_json(str(error)), response.status)
         except ObjectTooLarge as error:
@@ -153,16 +163,17 @@ class AttemptRunner:
         return Verdict(decision)
 
     async def _store_body(
-        self, request: Request, response: aiohttp.ClientResponse, timer: ContainerTimeout
+        self, request: Request, response: aiohttp.ClientResponse, timer: ContainerTimeout, content_type: str
     ) -> None:
         body: bytes | AsyncIterator[bytes]
         if is_small(response):
-            body = await read_json(response)
+            body = await (response.read() if content_type else read_json(response))
             self._container_is_done(request, timer)
             await asyncio.sleep(0)  # the next request goes first
         else:
-            body = self._until_read(request, timer, timer.while_storing(json_pieces(response)))
-        await store_result(self._store, request, body, Status.COMPLETED)
+            pieces = decoded(response) if content_type else json_pieces(response)
+            body = self._until_read(request, timer, timer.while_storing(pieces))
+        await store_result(self._store, request, body, Status.COMPLETED, content_type=content_type)
 
     async def _until_read(
         self, request: Request, timer: ContainerTimeout, pieces: AsyncIterator[bytes]

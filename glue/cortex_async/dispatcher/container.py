@@ -1,5 +1,7 @@
 """The web server of the pod: one POST for each request."""
 
+import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,12 +14,15 @@ from cortex_async.http.headers import REQUEST_ID
 from cortex_async.http.overrides import InvalidResponse, ReadingSocket, ended_with_its_connection
 from cortex_async.queue.message import Message
 
+log = logging.getLogger(__name__)
+
 
 class Container:
-    """Posts to `http://127.0.0.1:<port>/`."""
+    """Posts to `http://127.0.0.1:<port>/`, and to `cancel_path` there when a request was cancelled."""
 
-    def __init__(self, port: int) -> None:
-        self._base = f"http://127.0.0.1:{port}/"
+    def __init__(self, port: int, cancel_path: str | None = None) -> None:
+        self._cancel_path = cancel_path
+        self._base = URL(f"http://127.0.0.1:{port}/")
         self._http = aiohttp.ClientSession(
             connector=Connector(
                 limits.CONTAINER_KEEPALIVE_SECONDS, socket_factory=lambda info: ReadingSocket(*info[:3])
@@ -40,7 +45,7 @@ class Container:
         Raises aiohttp.ClientConnectorError or ConnectionTimeoutError when no connection was made, so that nothing
         was sent, InvalidResponse, be it from the body, and other aiohttp.ClientError when the connection broke.
         """
-        url = URL(f"{self._base}?{message.query}" if message.query else self._base, encoded=True)
+        url = URL(f"{self._base}?{message.query}", encoded=True) if message.query else self._base
         headers = [*message.headers, (REQUEST_ID, message.id), ("Content-Length", str(message.size))]
         status = None
         try:
@@ -50,6 +55,26 @@ class Container:
                     yield response
         except aiohttp.ClientResponseError as error:
             raise InvalidResponse(error.message, status) from error
+
+    async def cancel(self, request_id: str) -> None:
+        """Tell the container that a request was cancelled, if it wants to be told."""
+        if self._cancel_path is None:
+            return
+        url = self._base.with_path(self._cancel_path, encoded=True)
+        timeout = aiohttp.ClientTimeout(total=limits.CANCEL_HOOK_SECONDS)
+        try:
+            async with self._http.post(
+                url,
+                data=json.dumps({"id": request_id}).encode(),
+                headers={"Content-Type": "application/json", REQUEST_ID: request_id},
+                timeout=timeout,
+            ) as response:
+                if response.status >= 400:
+                    facts = {"id": request_id, "status": response.status}
+                    log.warning("the container did not take a cancellation", extra=facts)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            facts = {"id": request_id, "reason": type(error).__name__}
+            log.warning("the container could not be told of a cancellation", extra=facts)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
+from typing import Any
 
 from cortex_async import limits
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.attempt import AttemptRunner
+from cortex_async.dispatcher.cancellations import Cancellations
 from cortex_async.dispatcher.container import Container
 from cortex_async.dispatcher.in_flight import InFlight, Request
 from cortex_async.dispatcher.metrics import DispatcherMetrics
@@ -23,6 +26,8 @@ from cortex_async.storage.protocol import Store
 
 log = logging.getLogger(__name__)
 
+Process = Callable[[Request], Coroutine[Any, Any, None]]
+
 
 def _long_poll_seconds(grace_seconds: int) -> int:
     """The longest receive that surely ends within the grace period, with half of it left for the work."""
@@ -30,7 +35,7 @@ def _long_poll_seconds(grace_seconds: int) -> int:
 
 
 class Dispatcher:
-    """Takes messages as slots get free, and processes each in a task of its own."""
+    """Takes messages as slots get free, and processes each in a task of its own; `around` is laid around that."""
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class Dispatcher:
         container: Container,
         readiness: Readiness,
         metrics: DispatcherMetrics | None = None,
+        around: Callable[[Process], Process] | None = None,
     ) -> None:
         self._ids = RequestIds(config.cluster_name, config.name)
         self._store = store
@@ -53,7 +59,13 @@ class Dispatcher:
         self._in_flight = InFlight(queue, visibility_seconds, slots, pace)
         self._receiver = Receiver(queue, self._in_flight, readiness, pace)
         attempts = AttemptRunner(config, store, container, readiness, self._in_flight)
-        self._processor = Processor(store, self._in_flight, dead_letters, attempts, self._metrics)
+        self._cancellations = Cancellations(store)
+        self._processor = Processor(
+            store, self._in_flight, dead_letters, attempts, self._metrics, self._cancellations
+        )
+        self._process: Process = self._processor.process
+        if around is not None:
+            self._process = around(self._process)
         self._metrics.watch(self._in_flight, readiness, slots)
         self._tasks: dict[asyncio.Task[None], Request] = {}
         self._is_draining = False
@@ -67,6 +79,15 @@ class Dispatcher:
     async def heartbeat(self) -> None:
         """Keep what is in flight hidden from others, until cancelled: to be stopped only after `drain`."""
         await self._in_flight.heartbeat()
+
+    async def watch_cancellations(self) -> None:
+        """Break off what is cancelled, until cancelled itself."""
+        await self._cancellations.watch(self._in_flight)
+
+    def report(self, request_id: str, fraction: float | None, message: str | None) -> bool:
+        """Take what the container reports of a request; False when that is not with it."""
+        request = self._in_flight.find(request_id)
+        return request is not None and request.marker.report(fraction, message)
 
     async def drain(self, seconds: float) -> None:
         """Finish what is in flight; what is not finished after that time is given back to the queue."""
@@ -122,7 +143,7 @@ class Dispatcher:
         self._in_flight.add(request)
         # a long poll may bring something after the container has ceased to be ready
         is_wanted = self._readiness.is_ready and not self._is_draining
-        step = self._processor.process if is_wanted else self._processor.decline
+        step = self._process if is_wanted else self._processor.decline
         task = asyncio.create_task(step(request))
         self._tasks[task] = request
         task.add_done_callback(self._task_ended)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cortex_async import limits
+from cortex_async.dispatcher.container_timeout import ContainerTimeout
 from cortex_async.dispatcher.pace import Load, Pace
 from cortex_async.dispatcher.progress_marker import ProgressMarker
 from cortex_async.dispatcher.slots import Slots
 from cortex_async.errors import AwsError
 from cortex_async.queue.message import Message
 from cortex_async.queue.protocol import Queue, Received
+from cortex_async.request_id import milliseconds_of
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,8 @@ class Request:
     `attempted_at` is when the attempt began. `is_repeated` says that it has begun by another of its messages.
     `extended_at` is when its visibility was extended last.
     `posted_at` and `left_at` tell when it was sent to the container, and when that had done its part; `status` is
-    that of the response.
+    that of the response. `is_cancelled` says that it was cancelled while in flight, and `timeout` is that of the
+    attempt, which then is broken off.
     """
 
     message: Message
@@ -45,6 +48,8 @@ class Request:
     left_at: float | None = None
     status: int | None = None
     attempted_at: datetime | None = None
+    is_cancelled: bool = False
+    timeout: ContainerTimeout | None = None
     received_at: float = field(default_factory=time.monotonic)
     extended_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
@@ -52,6 +57,11 @@ class Request:
     def id(self) -> str:
         """The request's id."""
         return self.message.id
+
+    @property
+    def issued_at(self) -> float:
+        """When it was submitted, in seconds since the epoch."""
+        return milliseconds_of(self.message.id) / 1000
 
 
 class InFlight:
@@ -109,6 +119,10 @@ class InFlight:
         busy = self._slots.taken
         mean_age = asyncio.get_running_loop().time() - self._began_sum / busy if busy else 0.0
         return Load(busy, self._slots.waiting, asked, mean_age)
+
+    def find(self, request_id: str) -> Request | None:
+        """Return a request in flight; None if there is none of that id."""
+        return self._requests.get(request_id)
 
     def find_duplicate(self, message: Message, received: Received) -> bool:
         """Whether the request is in flight already; then this delivery only adds a receipt handle."""

@@ -71,8 +71,10 @@ class DispatcherMetrics:
             self._retries += 1
         elif decision.action is Action.COMPLETE:
             self._ends["completed", ""] += 1
+        elif decision.action is Action.DROP:
+            self._ends[decision.code, ""] += 1
         else:
-            self._ends["failed", decision.code] += 1
+            self._ends["expired" if decision.code == "expired" else "failed", decision.code] += 1
             self._dead_letters += decision.dead_letter
 
     def gave_back(self, count: int) -> None:
@@ -110,7 +112,7 @@ class DispatcherMetrics:
                 Reading(
                     "counter",
                     "cortex_async_results",
-                    "Requests that ended: completed, failed with a code, or a duplicate of one that had ended.",
+                    "Requests that ended: completed, cancelled, expired, failed with a code, or duplicates.",
                     lambda: {end: count for end, count in self._ends.items()},
                     ("status", "code"),
                 ),

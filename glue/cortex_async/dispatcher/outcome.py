@@ -19,6 +19,7 @@ class Action(enum.Enum):
     COMPLETE = "store the response as the result"
     FAIL = "store a failed result"
     RETRY = "give the message back to the queue"
+    DROP = "delete the message: there is a result"
 
 
 class NoAnswer(enum.Enum):
@@ -35,6 +36,7 @@ class Decision:
     """An action, with what it needs: a failure's code and message, or the delay of a retry in seconds.
 
     A retry `counts` if this was an attempt; `is_suspect` says that the request may have broken the container.
+    `content_type` is that of a result that is no JSON.
     """
 
     action: Action
@@ -44,6 +46,7 @@ class Decision:
     dead_letter: bool = False
     counts: bool = True
     is_suspect: bool = False
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +95,31 @@ def on_receive(attempts: Attempts, receive_count: int) -> Decision | None:
     return Decision(Action.FAIL, "attempts_exhausted", message, dead_letter=True)
 
 
+def on_wait(seconds: float, ttl_seconds: int | None) -> Decision | None:
+    """Decide about a request that was submitted so many seconds ago, before an attempt; None: go on."""
+    if ttl_seconds is None or seconds <= ttl_seconds:
+        return None
+    return Decision(Action.FAIL, "expired", f"the request was not begun within {ttl_seconds} s, as it asked to be")
+
+
 def on_response(
-    status: int, content_type: str, retry_after: str | None, attempts: Attempts, retry_on: Collection[int] = ()
+    status: int,
+    content_type: str,
+    retry_after: str | None,
+    attempts: Attempts,
+    retry_on: Collection[int] = (),
+    result_types: Collection[str] = (),
 ) -> Decision:
-    """Decide by the head of a response; a COMPLETE holds only if the body is JSON (`on_invalid_json`)."""
+    """Decide by the head of a response.
+
+    A COMPLETE without a `content_type` holds only if the body is JSON (`on_invalid_json`). Other results are of
+    `result_types`, as in an Accept header.
+    """
     if 200 <= status < 300:
         if is_json(content_type):
             return Decision(Action.COMPLETE)
+        if _is_one_of(content_type, result_types):
+            return Decision(Action.COMPLETE, content_type=content_type)
         came = f"Content-Type {content_type!r}" if content_type else "no Content-Type"
         return Decision(
             Action.FAIL, "invalid_result", f"expected a response with Content-Type application/json, found {came}"
@@ -138,6 +159,11 @@ def on_damaged_payload() -> Decision:
     return Decision(Action.FAIL, "payload_damaged", message)
 
 
+def on_cancelled() -> Decision:
+    """Decide about an attempt that was broken off, since the request was cancelled."""
+    return Decision(Action.DROP, "cancelled")
+
+
 def on_no_answer(kind: NoAnswer, attempts: Attempts) -> Decision:
     """Decide about an attempt that brought no complete response."""
     code, message = kind.value
@@ -174,6 +200,12 @@ def is_json(content_type: str) -> bool:
     return media_type == "application/json" or (
         media_type.startswith("application/") and media_type.endswith("+json")
     )
+
+
+def _is_one_of(content_type: str, types: Collection[str]) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    main_type, slash, _ = media_type.partition("/")
+    return bool(slash) and content_type.isascii() and bool({media_type, f"{main_type}/*", "*/*"} & set(types))
 
 
 def retry_delay(attempts: Attempts, retry_after: str | None, now: float | None = None) -> int:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from cortex_async import limits, logs
 from cortex_async.dispatcher import outcome, suspicion
 from cortex_async.dispatcher.attempt import AttemptRunner, Verdict
+from cortex_async.dispatcher.cancellations import Cancellations, Look
 from cortex_async.dispatcher.in_flight import InFlight, Request
 from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.outcome import Action, Decision, Failure
@@ -29,20 +30,23 @@ class Processor:
         dead_letters: Queue,
         attempts: AttemptRunner,
         metrics: DispatcherMetrics | None = None,
+        cancellations: Cancellations | None = None,
     ) -> None:
         self._store = store
         self._in_flight = in_flight
         self._dead_letters = dead_letters
         self._attempts = attempts
+        self._cancellations = cancellations or Cancellations(store)
         self._metrics = metrics or DispatcherMetrics(new_registry(), "")
 
     async def process(self, request: Request) -> None:
         """Bring one request to its end, or give it back for a retry; when cancelled it stays in flight."""
         logs.within_trace(request.message.traceparent)
+        look = self._cancellations.look(request) if request.receive_count == 1 else None
         if not await self._in_flight.take_slot(request):
             await self.decline(request)
             return
-        may_begin = await self._may_begin(request)
+        may_begin = await self._may_begin(request, look)
         if may_begin and request.is_suspect and not await self._take_slot_apart(request):
             await self.decline(request)
             return
@@ -72,7 +76,7 @@ class Processor:
             await request.marker.take_back(before, seconds / 2)
         await self._in_flight.release(request, 0, seconds / 2)
 
-    async def _may_begin(self, request: Request) -> bool:
+    async def _may_begin(self, request: Request, look: Look | None) -> bool:
         """Whether the request has no result yet; also finds out which attempt this one is.
 
         A message that was received before tells nothing of how far that went, so the bucket is asked.
@@ -81,7 +85,7 @@ class Processor:
             message_id = next(iter(request.receipts))
             request.is_repeated = not await self._store.begin_once(request.id, message_id)
         elif request.receive_count == 1:
-            return True
+            return await self._cancellations.may_begin(request, look)
         if await self._store.has_result(request.id):
             request.is_repeated = False
             return False
@@ -102,6 +106,8 @@ class Processor:
         """Make an attempt that is marked in the bucket: before it begins, unless it is the first."""
         attempts = self._attempts.attempts(request)
         refusal = outcome.on_receive(attempts, request.receive_count)
+        if refusal is None and (ttl := request.message.policy.ttl_seconds):
+            refusal = outcome.on_wait(time.time() - request.issued_at, ttl)
         if refusal is not None:
             return Verdict(refusal)
         self._metrics.attempt_begins()
@@ -125,12 +131,15 @@ class Processor:
             case Action.COMPLETE:
                 await self._clean_up(request)
                 return "completed"
+            case Action.DROP:
+                await self._clean_up_after_another(request)
+                return decision.code
             case Action.FAIL:
                 return await self._fail(request, verdict)
 
     async def _fail(self, request: Request, verdict: Verdict) -> str:
         decision = verdict.decision
-        has_attempted = decision.code != "attempts_exhausted"
+        has_attempted = decision.code not in ("attempts_exhausted", "expired")
         if decision.dead_letter:
             if await self._store.has_result(request.id):
                 return await self._clean_up_after_another(request)
@@ -144,7 +153,7 @@ class Processor:
             self._store,
             request,
             failure.encode(),
-            Status.FAILED,
+            Status.EXPIRED if decision.code == "expired" else Status.FAILED,
             attempts=attempts,
             dead_letter=decision.dead_letter,
         )

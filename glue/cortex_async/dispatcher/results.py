@@ -18,15 +18,18 @@ async def store_result(
     *,
     attempts: int | None = None,
     dead_letter: bool = False,
+    content_type: str = "",
 ) -> None:
     """Store the result of a request; that of another attempt, when it came first, stays.
 
-    `attempts` counts those that were made, if this one is not among them. Raises what `body` raises, and for an
-    iterator UploadLost and ObjectTooLarge.
+    `attempts` counts those that were made, if this one is not among them; `content_type` is that of a body that is
+    no JSON. Raises what `body` raises, and for an iterator UploadLost and ObjectTooLarge.
     """
     try:
         made = request.attempt if attempts is None else attempts
         started = request.attempted_at
-        await store.put_result(request.id, body, status, made, started=started, dead_letter=dead_letter)
+        await store.put_result(
+            request.id, body, status, made, started=started, dead_letter=dead_letter, content_type=content_type
+        )
     except ObjectExists:
         log.info("another attempt was first; this result is dropped", extra={"id": request.id})

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from cortex_async import limits, metrics
+from cortex_async import limits, metrics, tracing
 from cortex_async.aws.client import AwsSession
 from cortex_async.backoff import PERSISTENT
 from cortex_async.config import ApiConfig
@@ -20,6 +20,9 @@ from cortex_async.http.server import listening, started, stop_signal
 from cortex_async.queue.sqs_queue import SqsQueue
 from cortex_async.storage.s3_store import S3Store
 
+if TYPE_CHECKING:
+    from cortex_async.dispatcher.spans import RequestSpans
+
 log = logging.getLogger(__name__)
 
 
@@ -30,8 +33,12 @@ async def serve(config: ApiConfig) -> None:
     aws_calls = metrics.AwsCalls()
     metrics.Readings(registry, config.name, [aws_calls.reading])
     async with AsyncExitStack() as stack:
+        spans = _spans(config)
+        if spans is not None:
+            stack.push_async_callback(spans.close)
         session = await stack.enter_async_context(AwsSession(config.aws, aws_calls.observe))
-        container = Container(config.pod.port)
+        pod = config.pod
+        container = (spans.container if spans else Container)(pod.port, pod.cancel_path)
         stack.push_async_callback(container.close)
         readiness = Readiness(config.probes, await stack.enter_async_context(_probing_session()))
         admin = Admin(readiness, registry)
@@ -46,19 +53,31 @@ async def serve(config: ApiConfig) -> None:
             await _end({finding})
             return
         queue, dead_letters = finding.result()
-        store = S3Store.open(session, config, PERSISTENT)
+        opened = S3Store.open(session, config, PERSISTENT)
+        store = spans.store(opened) if spans else opened
         counters = DispatcherMetrics(registry, config.name)
-        dispatcher = Dispatcher(config, queue, dead_letters, store, container, readiness, counters)
+        around = spans.around if spans else None
+        dispatcher = Dispatcher(config, queue, dead_letters, store, container, readiness, counters, around)
+        admin.progress.report = dispatcher.report
         admin.connected = True
         started()
         heartbeat = asyncio.create_task(dispatcher.heartbeat())
-        background.add(heartbeat)
+        background |= {heartbeat, asyncio.create_task(dispatcher.watch_cancellations())}
         receiving = asyncio.create_task(dispatcher.run())
         await _first_of(receiving, background)
         admin.draining.set()
         await _end({receiving})
         await dispatcher.drain(config.pod.termination_grace_period_seconds - limits.EXIT_SECONDS)
         admin.drained.set()
+
+
+def _spans(config: ApiConfig) -> "RequestSpans | None":
+    """What makes spans, if any are asked for; raises ConfigError without the SDK."""
+    if config.tracing.endpoint is None:
+        return None
+    with tracing.needs_sdk():
+        from cortex_async.dispatcher.spans import RequestSpans  # noqa: PLC0415 (the SDK takes 7 MB)
+    return RequestSpans(config)
 
 
 def _probing_session() -> aiohttp.ClientSession:

@@ -1,15 +1,24 @@
-"""The HTTP API: `POST <endpoint>` and `GET <endpoint>/<id>`."""
+"""The HTTP API: `POST <endpoint>`, and `GET` and `DELETE <endpoint>/<id>`."""
+
+import functools
+import time
+from typing import TYPE_CHECKING
 
 from aiohttp import HttpVersion11, web
 
-from cortex_async import logs
+from cortex_async import limits, logs
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsUnavailable
+from cortex_async.gateway.api_keys import ApiKeys
+from cortex_async.gateway.cancel import Cancelling
+from cortex_async.gateway.cors import Cors
 from cortex_async.gateway.description import served_description
-from cortex_async.gateway.errors import Handler, Rejected, as_json
+from cortex_async.gateway.errors import Handler, Rejected, answered
 from cortex_async.gateway.metrics import GatewayMetrics
+from cortex_async.gateway.raw_result import RawResults
 from cortex_async.gateway.result import Results, accepted, accepted_headers
 from cortex_async.gateway.scaling import Sampler
+from cortex_async.gateway.stream import StatusStream
 from cortex_async.gateway.submit import Submission
 from cortex_async.gateway.wait import Waiters, asked_seconds, preferred_seconds
 from cortex_async.http.connection import error_document
@@ -17,6 +26,9 @@ from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Store
+
+if TYPE_CHECKING:
+    from cortex_async.gateway.spans import SubmitSpans
 
 _PROBES = frozenset({"/healthz", "/readyz"})
 
@@ -34,13 +46,24 @@ class Gateway:
         stall_seconds: float,
         budget: MemoryBudget | None = None,
         metrics: GatewayMetrics | None = None,
+        spans: "SubmitSpans | None" = None,
     ) -> None:
         budget = budget or MemoryBudget()
         ids = RequestIds(config.cluster_name, config.name)
         self._endpoint = config.gateway.endpoint
-        self._submission = Submission(config, ids, store, stall_seconds, budget)
+        within_submit = spans.within_submit if spans else None
+        self._submission = Submission(config, ids, store, stall_seconds, budget, within_submit)
+        self._spans = spans
         self._results = Results(config, ids, store, budget)
+        self._raw_results = RawResults(config, self._results, store, budget)
+        self._cancelling = Cancelling(config, ids, store)
         self._metrics = metrics or GatewayMetrics(Sampler(60, 1))
+        self._sampler = self._metrics.sampler
+        self._max_queued = config.gateway.max_queued
+        self._keys = None
+        if config.gateway.api_keys is not None:
+            self._keys = ApiKeys(config.gateway.api_keys, self._endpoint, time.monotonic)
+        self._origins = config.gateway.allowed_origins
         self._waiters = Waiters()
         self._store = store
         self._ids = ids
@@ -53,26 +76,38 @@ class Gateway:
 
     def application(self) -> web.Application:
         """Return the application to serve."""
-        app = web.Application(middlewares=[self.counted, as_json])
+        keys = [] if self._keys is None else [self._keys.middleware]
+        app = web.Application(middlewares=[self._counted, *keys])
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/openapi.json", self._description)
-        app.router.add_post(self._endpoint, self.submit, expect_handler=self.expect)
+        app.router.add_post(self._endpoint, self._submit, expect_handler=self._expect)
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
+        app.router.add_get(self._endpoint + "/{id}/result", self._raw_results.answer, allow_head=False)
+        app.router.add_delete(self._endpoint + "/{id}", self._cancelling.cancel)
+        if self._origins:
+            Cors(self._origins).add_to(
+                app, self._endpoint, self._endpoint + "/{id}", self._endpoint + "/{id}/result"
+            )
         return app
 
     @web.middleware
-    async def counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Count the answer; the kubelet's calls are none of a client."""
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer, and count it; the kubelet's calls are none of a client."""
         logs.within_trace(request.headers.get("traceparent"))
         try:
-            response = await handler(request)
+            response = await self._answered(request, handler)
         except web.HTTPException as error:
             self._metrics.answered(request.method, error.status)
             raise
         if request.path not in _PROBES:
             self._metrics.answered(request.method, response.status)
         return response
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._spans is None:
+            return await answered(request, handler)
+        return await self._spans.around(request, functools.partial(answered, handler=handler))
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"healthy": True})
@@ -87,24 +122,27 @@ class Gateway:
     async def _description(self, _: web.Request) -> web.Response:
         return served_description(self._endpoint)
 
-    async def expect(self, request: web.Request) -> web.Response | None:
+    async def _expect(self, request: web.Request) -> web.Response | None:
         """Let the client send its body, unless it is announced too large (RFC 9110, section 10.1.1)."""
         if request.version < HttpVersion11:  # which knows no interim answers (RFC 9110, section 10.1.1)
             return None
         if request.headers["Expect"].lower() != "100-continue":
             return error_document(417, "expectation_failed", "the only Expect that can be met is 100-continue")
         try:
+            if self._keys is not None:
+                self._keys.check(request)
+            self._check_queued()
             self._submission.check_length(request)
         except Rejected as error:  # no middleware runs here
-            return error_document(error.status, error.code, str(error))
+            return error_document(error.status, error.code, str(error), error.headers)
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the response itself has not begun
         return None
 
-    async def submit(self, request: web.Request) -> web.StreamResponse:
-        """Answer `POST <endpoint>`; raises CortexError."""
+    async def _submit(self, request: web.Request) -> web.StreamResponse:
         if self.queue is None:
             raise AwsUnavailable("GetQueueUrl", "the queue has not been found yet")
+        self._check_queued()
         request_id = await self._submission.accept(request, self.queue)
         self._metrics.submitted(request_id)
         seconds = preferred_seconds(request)
@@ -112,11 +150,18 @@ class Gateway:
             return await self._results.answer(request, request_id, accepted_headers(request, request_id))
         return accepted(request, request_id)
 
-    async def _result(self, request: web.Request) -> web.StreamResponse:
-        return await self.result(request, request.match_info["id"])
+    def _check_queued(self) -> None:
+        """Raise Rejected (429) when the queue is full, as far as is known: it is sampled every 10 s."""
+        if self._max_queued is None or self._sampler.queued() < self._max_queued:
+            return
+        again = {"Retry-After": str(round(limits.SAMPLE_SECONDS))}
+        message = f"{self._max_queued} requests wait already (gateway.maxQueued); nothing was accepted"
+        raise Rejected(429, "queue_full", message, again)
 
-    async def result(self, request: web.Request, request_id: str) -> web.StreamResponse:
-        """Answer `GET <endpoint>/<id>`; raises CortexError."""
+    async def _result(self, request: web.Request) -> web.StreamResponse:
+        request_id = request.match_info["id"]
+        if request.rel_url.raw_query_string and request.rel_url.query.get("stream") == "1":
+            return await StatusStream(request, request_id, self._results).run(self._waiters)
         seconds = asked_seconds(request)
         if seconds and self._ids.issued_at(request_id) is not None:
             await self._has_ended_within(request, request_id, seconds)

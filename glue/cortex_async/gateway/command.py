@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cortex_async import config, limits, logs, metrics
+from cortex_async import config, limits, logs, metrics, tracing
 from cortex_async.aws.client import AwsSession
 from cortex_async.backoff import PATIENT
 from cortex_async.config import ApiConfig
@@ -17,6 +19,9 @@ from cortex_async.http import kubernetes
 from cortex_async.http.server import listening, started, stop_signal
 from cortex_async.queue.sqs_queue import SqsQueue
 from cortex_async.storage.s3_store import S3Store
+
+if TYPE_CHECKING:
+    from cortex_async.gateway.spans import SubmitSpans
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,9 +96,14 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
     aws_calls = metrics.AwsCalls()
     counters = GatewayMetrics(Sampler(api.scaling.window_seconds, api.scaling.target_in_flight))
     metrics.Readings(registry, api.name, [aws_calls.reading, *counters.readings])
-    async with AwsSession(api.aws, aws_calls.observe) as session:
+    async with AsyncExitStack() as stack:
+        spans = _spans(api)
+        if spans is not None:
+            stack.push_async_callback(spans.close)
+        session = await stack.enter_async_context(AwsSession(api.aws, aws_calls.observe))
         budget, guard = within_limits()
-        gateway = Gateway(api, S3Store.open(session, api, PATIENT, budget), stall_seconds, budget, counters)
+        store = S3Store.open(session, api, PATIENT, budget)
+        gateway = Gateway(api, store, stall_seconds, budget, counters, spans)
         async with (
             listening(gateway.application(), api.gateway.port, stall_seconds, guard),
             listening(admin.application(registry, counters), api.gateway.admin_port),
@@ -107,8 +117,19 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
             gateway.queue = finding.result()
             started()
             sampling = asyncio.create_task(counters.sampler.run(gateway.queue.depth))
+            if api.gateway.max_queued is not None:
+                counters.sampler.latest()  # so that it is sampled before the first submission
             await stopping
             gateway.stopping = True
             gateway.stop_waiting()
             await asyncio.sleep(shutdown_delay)
             sampling.cancel()
+
+
+def _spans(api: ApiConfig) -> "SubmitSpans | None":
+    """What makes spans, if any are asked for; raises ConfigError without the SDK."""
+    if api.tracing.endpoint is None:
+        return None
+    with tracing.needs_sdk():
+        from cortex_async.gateway.spans import SubmitSpans  # noqa: PLC0415 (the SDK takes 7 MB)
+    return SubmitSpans(api)

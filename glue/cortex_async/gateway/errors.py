@@ -25,44 +25,40 @@ ID = web.RequestKey("id", str)
 class Rejected(CortexError):
     """The client's call cannot be taken; `status` is HTTP's, `code` says the same in a word."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
+        self.headers = headers
         self.status = status
         self.code = code
 
 
-@web.middleware
-async def as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn what a handler raises into a response; each tells the id of the request that it is about."""
-    response = await _answer(request, handler)
-    if not response.prepared and ID in request:
+    try:
+        response = await handler(request)
+    except (Rejected, NoMemory) as error:  # under no other name: frames would hold it, and it the request
+        response = _rejection(error)
+    except AwsUnavailable as error:
+        log.warning("a call failed", extra={"reason": str(error)})
+        message = f"the queue or the bucket cannot be reached; {_accepted(error)}"
+        response = error_document(503, "unavailable", message, _AGAIN)
+    except AwsRefused as error:
+        log.error("a call failed; it will fail again until this is mended", extra={"reason": str(error)})
+        response = error_document(500, "refused_by_aws", f"AWS refuses the gateway a call it needs: {error}")
+    except DamagedResult as error:
+        log.error("a result cannot be told", extra={"path": request.path, "reason": str(error)})
+        response = error_document(500, "damaged_result", str(error))
+    except (aiohttp.ClientError, web.RequestPayloadError, ConnectionError) as error:
+        log.info("a client went away", extra={"reason": type(error).__name__})
+        response = error_document(400, "incomplete_body", "the body ended before its announced length")
+    if ID in request and not response.prepared:
         response.headers[REQUEST_ID] = request[ID]
     return response
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except (Rejected, NoMemory) as error:  # under no other name: frames would hold it, and it the request
-        return _rejection(error)
-    except AwsUnavailable as error:
-        log.warning("a call failed", extra={"reason": str(error)})
-        message = f"the queue or the bucket cannot be reached; {_accepted(error)}"
-        return error_document(503, "unavailable", message, _AGAIN)
-    except AwsRefused as error:
-        log.error("a call failed; it will fail again until this is mended", extra={"reason": str(error)})
-        return error_document(500, "refused_by_aws", f"AWS refuses the gateway a call it needs: {error}")
-    except DamagedResult as error:
-        log.error("a result cannot be told", extra={"path": request.path, "reason": str(error)})
-        return error_document(500, "damaged_result", str(error))
-    except (aiohttp.ClientError, web.RequestPayloadError, ConnectionError) as error:
-        log.info("a client went away", extra={"reason": type(error).__name__})
-        return error_document(400, "incomplete_body", "the body ended before its announced length")
-
-
 def _rejection(error: Rejected | NoMemory) -> web.Response:
     if isinstance(error, Rejected):
-        return error_document(error.status, error.code, str(error), _AGAIN if error.status == 503 else None)
+        return error_document(error.status, error.code, str(error), error.headers)
     return error_document(503, "busy", f"{error}; nothing was accepted, try again", _AGAIN)
 
 

@@ -62,7 +62,7 @@ class GatewayMetrics:
 
     def answered(self, method: str, status: int) -> None:
         """Count the answer to a client."""
-        self._calls[method if method in ("GET", "POST") else "other", status_label(status)] += 1
+        self._calls[method if method in ("GET", "POST", "DELETE") else "other", status_label(status)] += 1
 
     def submitted(self, request_id: str) -> None:
         """Count a request that was put on the queue."""

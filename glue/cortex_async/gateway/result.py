@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from cortex_async import limits
+from cortex_async import limits, logs
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError
 from cortex_async.gateway.errors import ID, Rejected
@@ -18,7 +18,7 @@ from cortex_async.http.headers import REQUEST_ID
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import ResultMetadata, Status, Store
-from cortex_async.storage.request_memory import going_out
+from cortex_async.storage.request_memory import AnswerMemory
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,9 @@ class Results:
 
         Raises Rejected (404) for an id that is not of this API or too old, AwsRefused and AwsUnavailable.
         """
-        issued_at = self._ids.issued_at(request_id)
-        if issued_at is None:
-            raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
+        about = self._about(request_id)
         request[ID] = request_id
-        about = {"id": request_id, "status": Status.IN_QUEUE.value, "created_at": _rfc3339(issued_at)}
-        with going_out(self._budget) as memory:
+        with AnswerMemory(self._budget) as memory:
             await memory.wait_for(limits.POLL_BYTES)
             found = await self._store.open_result(request_id)
             if found is not None and not memory.grow(_held_while_sent(found[1])):
@@ -57,12 +54,36 @@ class Results:
                 found = await self._store.open_result(request_id)
             if found is not None:
                 return await self._pass_on(request, about, headers, *found)
+        return web.json_response(about | await self._open_status(request_id))
+
+    async def status(self, request_id: str) -> tuple[dict[str, Any], bool]:
+        """Return the status without result or error, and whether that is the end; raises as `answer` does."""
+        about = self._about(request_id)
+        metadata = await self._store.metadata(request_id)
+        if metadata is None:
+            return about | await self._open_status(request_id), False
+        return about | _ended(metadata), True
+
+    def check(self, request_id: str) -> None:
+        """Raise Rejected (404) for what is no id of this API."""
+        self._about(request_id)
+
+    def _about(self, request_id: str) -> dict[str, Any]:
+        issued_at = self._ids.issued_at(request_id)
+        if issued_at is None:
+            raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
+        return {"id": request_id, "status": Status.IN_QUEUE.value, "created_at": _rfc3339(issued_at)}
+
+    async def _open_status(self, request_id: str) -> dict[str, Any]:
+        """What is known of a request that has not ended."""
         progress = await self._store.progress(request_id)
         if progress is not None and not progress.is_waiting:
-            return web.json_response(about | {"status": Status.IN_PROGRESS.value})
+            reported = {"progress": progress.fraction, "message": progress.message}
+            known = {name: value for name, value in reported.items() if value is not None}
+            return {"status": Status.IN_PROGRESS.value, **known}
         if not self._ids.is_current(request_id, self._retention_seconds):
             raise Rejected(404, "expired", "the request is older than results are kept")
-        return web.json_response(about)
+        return {}
 
     async def _pass_on(
         self,
@@ -74,11 +95,15 @@ class Results:
         pieces: AsyncIterator[bytes],
     ) -> web.StreamResponse:
         """Wrap the stored bytes, which are JSON, without reading or changing them."""
-        ended = metadata.finished.isoformat()
-        about |= {"status": metadata.status.value, "timestamp": ended, "attempts": metadata.attempt}
-        if metadata.started is not None:
-            about["started_at"] = metadata.started.isoformat(timespec="milliseconds")
-        about["completed_at"] = ended
+        about |= _ended(metadata)
+        if metadata.content_type:
+            await _closed(pieces)
+            raw = {
+                "result": None,
+                "content_type": metadata.content_type,
+                "result_url": result_url(request, about["id"]),
+            }
+            return web.json_response(about | raw, headers=headers)
         name = "result" if metadata.status is Status.COMPLETED else "error"
         head = f'{json.dumps(about)[:-1]}, "{name}": '.encode()
         async with aclosing(pieces):  # type: ignore[type-var]
@@ -101,6 +126,15 @@ class Results:
             return response
 
 
+def _ended(metadata: ResultMetadata) -> dict[str, Any]:
+    ended = metadata.finished.isoformat()
+    about = {"status": metadata.status.value, "timestamp": ended, "attempts": metadata.attempt}
+    if metadata.started is not None:
+        about["started_at"] = metadata.started.isoformat(timespec="milliseconds")
+    about["completed_at"] = ended
+    return about
+
+
 def _held_while_sent(size: int) -> int:
     return size if size <= limits.PIECE_BYTES else limits.SENDING_BYTES
 
@@ -108,6 +142,12 @@ def _held_while_sent(size: int) -> int:
 async def _closed(pieces: AsyncIterator[bytes]) -> None:
     async with aclosing(pieces):  # type: ignore[type-var]
         await anext(pieces, None)  # only a reading that has begun can be closed
+
+
+def result_url(request: web.Request, request_id: str) -> str:
+    """Where the bytes of a result are; the call was a submission or asked for the status."""
+    path = request.rel_url.raw_path.removesuffix(f"/{request_id}")
+    return f"{_origin(request)}{path}/{request_id}/result"
 
 
 def accepted(request: web.Request, request_id: str) -> web.Response:
@@ -118,8 +158,11 @@ def accepted(request: web.Request, request_id: str) -> web.Response:
 
 
 def accepted_headers(request: web.Request, request_id: str) -> dict[str, str]:
-    """Return the headers of the response to a submission."""
-    return {"Location": f"{request.rel_url.raw_path}/{request_id}"}
+    """Return the headers of the response to a submission; the trace that it is part of, if any, is told too."""
+    headers = {"Location": f"{request.rel_url.raw_path}/{request_id}"}
+    if traceparent := logs.current_traceparent():
+        headers["traceparent"] = traceparent
+    return headers
 
 
 def _origin(request: web.Request) -> str:

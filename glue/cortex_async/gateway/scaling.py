@@ -40,6 +40,7 @@ class Window:
         self._samples: deque[float] = deque(maxlen=max(1, round(window_seconds / limits.SAMPLE_SECONDS)))
         self._least = least
         self._submitted = False
+        self._since = 0  # submissions since the newest sample
         self._latest = Depth(0, 0)
         self.sampled_at: float | None = None
         self.empty_at: float | None = None
@@ -47,6 +48,12 @@ class Window:
     def submitted(self) -> None:
         """Say that a request came in."""
         self._submitted = True
+        self._since += 1
+
+    @property
+    def queued(self) -> int:
+        """How many wait, by the newest sample, and what has come in here since; 0 without one."""
+        return self._latest.queued + self._since if self.sampled_at is not None else 0
 
     def sampled(self, depth: Depth, now: float, *, regular: bool = True) -> None:
         """Take a sample; one that is not regular replaces the newest, and begins no interval of its own."""
@@ -56,6 +63,7 @@ class Window:
         else:
             self._samples[-1] = max(self._samples[-1], self._counted(depth))
         self._latest = depth
+        self._since = 0
         self.sampled_at = now
         if depth.queued == 0 or self.empty_at is None:
             self.empty_at = now
@@ -128,6 +136,10 @@ class Sampler:
             return self.window.measure(asyncio.get_running_loop().time())
         except NoSample:
             return None
+
+    def queued(self) -> int:
+        """How many requests wait, about; sampled from now on. 0 while that cannot be told."""
+        return self.window.queued if self.latest() is not None else 0
 
     def backlog_seconds(self) -> float | None:
         """For how long something has been waiting in the queue, at the most."""

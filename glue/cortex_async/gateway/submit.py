@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 
 from aiohttp import web
@@ -12,40 +12,51 @@ from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError, AwsRefused, QueueMissing
 from cortex_async.gateway.errors import ID, Rejected
 from cortex_async.gateway.idempotency import Claims, Fingerprint, key_of
+from cortex_async.gateway.policy import Policies
 from cortex_async.http.headers import Headers, as_text, kept
 from cortex_async.queue.message import Message
-from cortex_async.queue.protocol import Queue
+from cortex_async.queue.protocol import Queue, Sending
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Store
-from cortex_async.storage.request_memory import RequestMemory, coming_in
+from cortex_async.storage.request_memory import RequestMemory
 
 
 class Submission:
-    """Accepts requests for one API."""
+    """Accepts requests for one API; `changed` has the last word on the headers that are queued."""
 
     def __init__(
-        self, config: ApiConfig, ids: RequestIds, store: Store, stall_seconds: float, budget: MemoryBudget
+        self,
+        config: ApiConfig,
+        ids: RequestIds,
+        store: Store,
+        stall_seconds: float,
+        budget: MemoryBudget,
+        changed: Callable[[Headers], Headers] | None = None,
     ) -> None:
+        self._changed = changed
         self._budget = budget
         self._ids = ids
         self._claims = Claims(config, ids, store)
+        self._policies = Policies(config)
         self._store = store
         self._inline_limit = config.queue.inline_limit_bytes
         self._limit = config.gateway.max_payload_mib * limits.MIB
         self._sensitive = config.gateway.sensitive_headers == "forward"
+        self._has_keys = config.gateway.api_keys is not None
         self._stall_seconds = stall_seconds
 
     async def accept(self, request: web.Request, queue: Queue) -> str:
         """Put the request on the queue and return its id; raises Rejected, NoMemory or AwsError."""
         self.check_length(request)
         headers = self._headers(request)
-        with coming_in(self._budget) as memory:
+        with RequestMemory(self._budget) as memory:
             return await self._accept(request, queue, headers, memory)
 
     async def _accept(self, request: web.Request, queue: Queue, headers: Headers, memory: RequestMemory) -> str:
         request_id = request[ID] = self._ids.issue()
         key = key_of(request)
+        policy, how = self._policies.asked(request), self._policies.sending(request)
         pieces = self._pieces(request)
         fingerprint = None
         if key is not None:
@@ -54,15 +65,15 @@ class Submission:
         is_checked = key is not None
         begun, complete = await self._up_to(pieces, request.content_length, memory)
         query = request.rel_url.raw_query_string
-        message = Message(request_id, headers, query, begun, len(begun), is_checked)
+        message = Message(request_id, headers, query, begun, len(begun), is_checked, policy=policy)
         body = message.encode() if complete else ""
         if complete and len(body.encode()) <= self._inline_limit:
             if key is not None and fingerprint is not None:
-                return await self._send_once(request, queue, message, key, fingerprint.digest())
-            await queue.send(request_id, body)
+                return await self._send_once(request, queue, message, key, fingerprint.digest(), how)
+            await queue.send(request_id, body, how)
             return request_id
         del message
-        reference = Message(request_id, headers, query, None, self._limit, is_checked)
+        reference = Message(request_id, headers, query, None, self._limit, is_checked, policy=policy)
         if len(reference.encode().encode()) > limits.SQS_BATCH_BYTES:
             raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
         memory.keep_small(len(begun))
@@ -72,8 +83,8 @@ class Submission:
         try:
             message = dataclasses.replace(reference, size=size)
             if key is not None and fingerprint is not None:
-                return await self._send_once(request, queue, message, key, fingerprint.digest())
-            await queue.send(request_id, message.encode())
+                return await self._send_once(request, queue, message, key, fingerprint.digest(), how)
+            await queue.send(request_id, message.encode(), how)
         except (AwsRefused, QueueMissing, Rejected):
             # after another AwsUnavailable the message may be on the queue, and needs its payload
             with suppress(AwsError):
@@ -81,7 +92,9 @@ class Submission:
             raise
         return request_id
 
-    async def _send_once(self, request: web.Request, queue: Queue, message: Message, key: str, digest: str) -> str:
+    async def _send_once(
+        self, request: web.Request, queue: Queue, message: Message, key: str, digest: str, how: Sending
+    ) -> str:
         """Put a request on the queue under the id of its key, unless it has ended; return that id."""
         request_id = await self._claims.claim(key, digest, message.id)
         request[ID] = request_id
@@ -93,7 +106,7 @@ class Submission:
                 return request_id
             payload_id = message.id if message.payload is None else None
             message = dataclasses.replace(message, id=request_id, payload_id=payload_id)
-        await queue.send(request_id, message.encode())
+        await queue.send(request_id, message.encode(), how)
         return request_id
 
     def check_length(self, request: web.Request) -> None:
@@ -110,8 +123,12 @@ class Submission:
             request.rel_url.raw_query_string.encode()
         except UnicodeEncodeError as error:
             raise Rejected(400, "not_utf8", "the query must be UTF-8") from error
-        headers = kept(request.headers.items(), sensitive=self._sensitive)
-        return tuple((name, as_text(value)) for name, value in headers)
+        received: Iterable[tuple[str, str]] = request.headers.items()
+        if self._has_keys:  # they are the gateway's own
+            received = ((name, value) for name, value in received if name.lower() != "authorization")
+        headers = kept(received, sensitive=self._sensitive)
+        texts = tuple((name, as_text(value)) for name, value in headers)
+        return texts if self._changed is None else self._changed(texts)
 
     async def _pieces(self, request: web.Request) -> AsyncIterator[bytes]:
         size = 0
@@ -120,8 +137,11 @@ class Submission:
         while True:
             slowest = began + size / limits.SLOWEST_BYTES_A_SECOND
             try:
-                async with asyncio.timeout_at(min(slowest, loop.time()) + self._stall_seconds):
+                if request.content.is_eof():  # it has all come
                     piece = await request.content.read(limits.PIECE_BYTES)
+                else:
+                    async with asyncio.timeout_at(min(slowest, loop.time()) + self._stall_seconds):
+                        piece = await request.content.read(limits.PIECE_BYTES)
             except TimeoutError as error:
                 message = (
                     f"no byte of the body came for {self._stall_seconds:g} s, or all of it came slower than "

@@ -43,12 +43,14 @@ class ClientConnection(ResponseHandler):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
+        self._poll = select.poll()  # made once: a connection is asked before each of its requests
         self._body: StreamReader | None = None  # of the response to the current request, when its head has come
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Read little in one go: a process has many connections."""
         if hasattr(transport, "max_size"):  # asyncio's own
             transport.max_size = limits.RECEIVE_BYTES
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
         super().connection_made(transport)
 
     def set_response_params(self, **options: Any) -> None:
@@ -93,6 +95,4 @@ class ClientConnection(ResponseHandler):
             return False
         if self._parser is not None and self._parser.feed_eof() is not None:  # the begin of another response
             return True
-        poll = select.poll()
-        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(self._poll.poll(0))

@@ -99,6 +99,9 @@ class Connection(web.RequestHandler):
             self._refuse()
             return
         super().data_received(data)
+        for index, (message, _) in enumerate(self._messages):
+            if not isinstance(message, _ErrInfo) and message.version[0] != 1:
+                self._messages[index] = (_ErrInfo(505, ValueError(), "version"), EMPTY_PAYLOAD)
         if self._messages and self._messages[-1][1] is not self._body:
             self._body = self._messages[-1][1]
             if not self._body.is_eof() and not self._take(limits.READING_BYTES):
@@ -154,6 +157,8 @@ class Connection(web.RequestHandler):
             response = error_document(417, "expectation_failed", "the only Expect that can be met is 100-continue")
         elif status == 503:
             response = error_document(503, "busy", _BUSY, {"Retry-After": str(limits.RETRY_AFTER_SECONDS)})
+        elif status == 505:
+            response = error_document(505, "http_version_not_supported", "only HTTP/1.1 and HTTP/1.0 are spoken")
         elif status >= 500:
             log.error("a request met a defect", exc_info=exc, extra={"path": request.path})
             response = error_document(500, "internal_error", "the server met an error of its own")

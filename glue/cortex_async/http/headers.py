@@ -16,6 +16,8 @@ _OF_THE_EXCHANGE = frozenset(
     "if-unmodified-since if-range".split()
 )
 _SENSITIVE = frozenset("authorization proxy-authorization cookie".split())
+_DROPPED = _HOP_BY_HOP | _OF_THE_EXCHANGE | {REQUEST_ID.lower()}
+_DROPPED_WITH_SENSITIVE = _DROPPED | _SENSITIVE
 
 
 def kept(headers: Iterable[tuple[str, str]], *, sensitive: bool) -> Headers:
@@ -24,17 +26,12 @@ def kept(headers: Iterable[tuple[str, str]], *, sensitive: bool) -> Headers:
     A header that `Connection` names is hop-by-hop too. A request id from outside is not believed, nor one spelt
     with underscores: CGI and WSGI fold both into one.
     """
-    received = list(headers)
-    named = {
-        _folded(token.strip())
-        for name, value in received
-        if _folded(name) == "connection"
-        for token in value.split(",")
-    }
-    dropped = _HOP_BY_HOP | _OF_THE_EXCHANGE | named | {REQUEST_ID.lower()}
-    if not sensitive:
-        dropped |= _SENSITIVE
-    return tuple((name, value) for name, value in received if _folded(name) not in dropped)
+    received = [(_folded(name), name, value) for name, value in headers]
+    dropped = _DROPPED if sensitive else _DROPPED_WITH_SENSITIVE
+    for folded, _, value in received:
+        if folded == "connection":
+            dropped = dropped | {_folded(token.strip()) for token in value.split(",")}
+    return tuple([(name, value) for folded, name, value in received if folded not in dropped])
 
 
 def as_text(value: str) -> str:
@@ -42,6 +39,8 @@ def as_text(value: str) -> str:
 
     aiohttp gives bytes that are no UTF-8 as lone surrogates.
     """
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -15,9 +15,16 @@ from cortex_async.errors import CortexError
 from cortex_async.http.headers import Headers, kept
 
 VERSION = 1
+_POLICY_NAMES = {
+    "timeoutSeconds": "timeout_seconds",
+    "ttlSeconds": "ttl_seconds",
+    "maxAttempts": "max_attempts",
+}
 
 # Code points that SQS refuses in a message body (API reference, SendMessage), and JSON does not escape.
 _REFUSED_BY_SQS = re.compile("[\ufffe\uffff\ud800-\udfff]")
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 # What would end a line, or a request line's target (RFC 9110, sections 5.1 and 5.5; RFC 9112, section 3).
@@ -28,6 +35,21 @@ _NOT_IN_A_TARGET = re.compile("[\0-\x20\x7f\ud800-\udfff]")
 
 class NotOurs(CortexError):
     """A message that no gateway of this version wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a client asks for one request; None: as the API has it.
+
+    `timeout_seconds` is how long an attempt may take, `ttl_seconds` how long after its submission one may begin.
+    """
+
+    timeout_seconds: int | None = None
+    ttl_seconds: int | None = None
+    max_attempts: int | None = None
+
+
+AS_THE_API = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +67,7 @@ class Message:
     size: int
     is_checked: bool = False
     payload_id: str | None = None
+    policy: Policy = AS_THE_API
 
     @property
     def stored_under(self) -> str:
@@ -69,7 +92,10 @@ class Message:
             document["check"] = True
         if self.payload_id is not None:
             document["payloadId"] = self.payload_id
-        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        if self.policy is not AS_THE_API:
+            names = _POLICY_NAMES.items()
+            document["policy"] = {key: value for key, name in names if (value := getattr(self.policy, name))}
+        text = _encode(document)
         if _REFUSED_BY_SQS.search(text):
             text = json.dumps(document, separators=(",", ":"))
         return text
@@ -95,6 +121,7 @@ def decode(body: str) -> Message:
             size,
             is_checked=document.get("check") is True,
             payload_id=None if payload_id is None else _text(payload_id),
+            policy=_policy_of(document["policy"]) if "policy" in document else AS_THE_API,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotOurs(f"the message lacks a part, or has one of another type: {type(error).__name__}") from error
@@ -141,6 +168,12 @@ def _headers_of(part: Any) -> Headers:
     if not all(_TOKEN.fullmatch(name) and not _NO_FIELD_VALUE.search(value) for name, value in headers):
         raise ValueError
     return headers
+
+
+def _policy_of(part: Any) -> Policy:
+    if not isinstance(part, dict) or not all(type(value) is int and value > 0 for value in part.values()):
+        raise TypeError
+    return Policy(**{_POLICY_NAMES[key]: value for key, value in part.items()})
 
 
 def _query_of(value: Any) -> str:

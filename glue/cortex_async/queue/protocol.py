@@ -5,7 +5,7 @@ from typing import Protocol
 
 from cortex_async.aws.sqs import Received
 
-__all__ = ["Depth", "Queue", "Received"]
+__all__ = ["AT_ONCE", "Depth", "Queue", "Received", "Sending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,21 @@ class Depth:
     active: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How a message is sent: after a delay, which a FIFO queue does not know, and for whom, for fair queues."""
+
+    delay_seconds: int = 0
+    group: str | None = None
+
+
+AT_ONCE = Sending()
+
+
 class Queue(Protocol):
     """One queue. Each method but `receive` is tried as the policy says with which the queue was opened."""
 
-    async def send(self, request_id: str, body: str) -> None:
+    async def send(self, request_id: str, body: str, how: Sending = AT_ONCE) -> None:
         """Put one message on the queue; raises AwsUnavailable, and AwsRefused unless opened as PERSISTENT."""
         ...
 

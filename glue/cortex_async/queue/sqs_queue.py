@@ -12,7 +12,7 @@ from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsRefused, CortexError, QueueMissing
 from cortex_async.queue.batching import Batcher
-from cortex_async.queue.protocol import Depth
+from cortex_async.queue.protocol import AT_ONCE, Depth, Sending
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +51,13 @@ class SqsQueue:
         url = await _find(sqs, config.queue.dead_letter_name)
         return cls(sqs, url, config.queue.visibility_timeout_seconds, policy)
 
-    async def send(self, request_id: str, body: str) -> None:
+    async def send(self, request_id: str, body: str, how: Sending = AT_ONCE) -> None:
         """See `Queue`."""
-        entry = {"MessageBody": body}
+        entry: dict[str, Any] = {"MessageBody": body}
+        if how.delay_seconds:
+            entry["DelaySeconds"] = how.delay_seconds
+        if how.group is not None:
+            entry["MessageGroupId"] = how.group
         if self._fifo:  # a group of its own: requests never wait for one another
             entry |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}
         await self._sends.add(entry)

@@ -80,7 +80,8 @@ class MemoryBudget:
     def give_back(self, size: int) -> None:
         """Return bytes, for the next in line."""
         self._free += size
-        self._serve()
+        if self._waiting:
+            self._serve()
 
     def take_small(self, size: int) -> bool:
         """Take bytes for what does not wait; say whether they were taken. They go back by `give_back_small`."""

@@ -24,6 +24,8 @@ class Status(enum.StrEnum):
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class ResultMetadata:
 
     `attempt` counts those that were made. `started` is when the last of them began; None without any, and in
     results of earlier versions. `dead_letter` says that the request is a dead letter too, which needs its payload.
+    `content_type` is that of a result that is no JSON, else "". `size` (bytes) and `etag` are the store's.
     """
 
     status: Status
@@ -39,6 +42,9 @@ class ResultMetadata:
     finished: datetime
     dead_letter: bool = False
     started: datetime | None = None
+    content_type: str = ""
+    size: int = 0
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +53,15 @@ class Progress:
 
     `is_shared` says that others could be in the container with it, so that any of them may be to blame when all
     end together; `is_suspect` that this happened before. `is_waiting` says that the attempt is over, and the
-    request waits for the next.
+    request waits for the next. `fraction` (0 to 1) and `message` are what the container has reported.
     """
 
     attempt: int
     is_shared: bool = False
     is_suspect: bool = False
     is_waiting: bool = False
+    fraction: float | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,14 @@ class Claim:
     request_id: str
     digest: str
     version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """The last cancellation of all of an API: of which request, and when (seconds since the epoch)."""
+
+    request_id: str
+    at: float
 
 
 class Store(Protocol):
@@ -108,8 +124,9 @@ class Store(Protocol):
         *,
         started: datetime | None = None,
         dead_letter: bool = False,
+        content_type: str = "",
     ) -> None:
-        """Store a result, once and for all; of an iterator that raises, nothing is stored.
+        """Store a result, once and for all, as JSON unless a type is given; of an iterator that raises, nothing.
 
         Raises ObjectExists when there is a result already, and for an iterator UploadLost and ObjectTooLarge.
         """
@@ -117,6 +134,26 @@ class Store(Protocol):
 
     async def has_result(self, request_id: str) -> bool:
         """Whether there is a result."""
+        ...
+
+    async def metadata(self, request_id: str) -> ResultMetadata | None:
+        """Return a result's metadata; None without one. Raises DamagedResult."""
+        ...
+
+    def result(self, request_id: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Read a result's bytes from `start` to before `stop`, piece by piece; raises as `payload` does."""
+        ...
+
+    async def result_url(self, request_id: str) -> str:
+        """Return a URL by which anybody may read a result, for `PRESIGNED_SECONDS`."""
+        ...
+
+    async def mark_cancellation(self, cancellation: Cancellation) -> None:
+        """Write the one object that tells of the API's last cancellation."""
+        ...
+
+    async def last_cancellation(self) -> Cancellation | None:
+        """Read that object; None while no request was cancelled for as long as results are kept."""
         ...
 
     async def is_dead_letter(self, request_id: str) -> bool:

@@ -1,9 +1,8 @@
 """What one request holds of the gateway's memory, and how much there is of it."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from cortex_async import limits
 from cortex_async.storage.memory_budget import MemoryBudget, NoMemory
@@ -32,7 +31,7 @@ def budget_within(limit: int | None) -> MemoryBudget:
 
 
 class RequestMemory:
-    """What a request holds while it comes in: taken as it grows, or all that it may still need at once."""
+    """What a request holds while it comes in, for `with`: taken as it grows, or all that it may need at once."""
 
     def __init__(self, budget: MemoryBudget) -> None:
         self._budget = budget
@@ -56,6 +55,12 @@ class RequestMemory:
             raise NoMemory("too many payloads are coming at once")
         self._small = size
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
     def give_back(self) -> None:
         """Give all back."""
         self._budget.give_back(self._taken)
@@ -64,7 +69,7 @@ class RequestMemory:
 
 
 class AnswerMemory:
-    """What a result on its way out holds."""
+    """What a result on its way out holds, for `with`."""
 
     def __init__(self, budget: MemoryBudget) -> None:
         self._budget = budget
@@ -86,27 +91,9 @@ class AnswerMemory:
                 raise NoMemory("too many results are being read at once")
             await asyncio.sleep(limits.ANSWER_RETRY_SECONDS)
 
-    def give_back(self) -> None:
-        """Give all back."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._budget.give_back_small(self._taken)
         self._taken = 0
-
-
-@contextmanager
-def coming_in(budget: MemoryBudget) -> Iterator[RequestMemory]:
-    """Hold memory for a request; at the end it is given back."""
-    memory = RequestMemory(budget)
-    try:
-        yield memory
-    finally:
-        memory.give_back()
-
-
-@contextmanager
-def going_out(budget: MemoryBudget) -> Iterator[AnswerMemory]:
-    """Hold memory for an answer; at the end it is given back."""
-    memory = AnswerMemory(budget)
-    try:
-        yield memory
-    finally:
-        memory.give_back()

@@ -5,6 +5,9 @@ over S3's partitions. Status is not stored, it follows from which of these objec
 """
 
 import asyncio
+import base64
+import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Self
@@ -18,13 +21,25 @@ from cortex_async.backoff import Backoff, RetryPolicy
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsRefused, AwsUnavailable, ObjectDamaged, ObjectExists, ObjectMissing
 from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
-from cortex_async.storage.protocol import Claim, DamagedResult, Progress, ResultMetadata, Status
+from cortex_async.storage.protocol import (
+    Cancellation,
+    Claim,
+    DamagedResult,
+    Progress,
+    ResultMetadata,
+    Status,
+)
 
+log = logging.getLogger(__name__)
+
+_JSON = "application/json"
 _DEAD_LETTER = f"{META}dead-letter"
 _SHARED = f"{META}shared"
 _SUSPECT = f"{META}suspect"
 _STARTED = f"{META}started"
 _WAITING = f"{META}waiting"
+_FRACTION = f"{META}progress"
+_MESSAGE = f"{META}message"
 
 
 def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
@@ -76,6 +91,10 @@ class S3Store:
             headers[_SUSPECT] = "true"
         if progress.is_waiting:
             headers[_WAITING] = "true"
+        if progress.fraction is not None:
+            headers[_FRACTION] = repr(progress.fraction)
+        if progress.message is not None:  # metadata is ASCII
+            headers[_MESSAGE] = base64.b64encode(progress.message.encode()).decode()
         await self._s3.put(self._key(request_id, "in_progress"), b"", headers)
 
     async def progress(self, request_id: str) -> Progress | None:
@@ -85,7 +104,15 @@ class S3Store:
             return None
         attempt = headers.get(f"{META}attempt", "")
         begun = int(attempt) if attempt.isascii() and attempt.isdecimal() else 1  # copied without its metadata
-        return Progress(begun, _SHARED in headers, _SUSPECT in headers, _WAITING in headers)
+        fraction, message = headers.get(_FRACTION), headers.get(_MESSAGE)
+        return Progress(
+            begun,
+            _SHARED in headers,
+            _SUSPECT in headers,
+            _WAITING in headers,
+            None if fraction is None else float(fraction),
+            None if message is None else base64.b64decode(message).decode("utf-8", "replace"),
+        )
 
     async def claim(self, name: str, wanted: Claim, *, instead_of: Claim | None = None) -> Claim:
         """See `Store`."""
@@ -127,11 +154,13 @@ class S3Store:
         *,
         started: datetime | None = None,
         dead_letter: bool = False,
+        content_type: str = "",
     ) -> None:
         """See `Store`."""
 
         def headers() -> dict[str, str]:
-            return _headers_of(ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started))
+            metadata = ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started, content_type)
+            return _headers_of(metadata)
 
         key = self._key(request_id, "result")
         if isinstance(body, bytes):
@@ -142,6 +171,38 @@ class S3Store:
     async def has_result(self, request_id: str) -> bool:
         """See `Store`."""
         return await self._head(request_id, "result") is not None
+
+    async def metadata(self, request_id: str) -> ResultMetadata | None:
+        """See `Store`."""
+        headers = await self._head(request_id, "result")
+        return None if headers is None else _metadata_of(headers)
+
+    def result(self, request_id: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        return self._pieces(self._key(request_id, "result"), stop, start=start)
+
+    async def result_url(self, request_id: str) -> str:
+        """See `Store`."""
+        return await self._s3.presigned("GET", self._key(request_id, "result"))
+
+    async def mark_cancellation(self, cancellation: Cancellation) -> None:
+        """See `Store`."""
+        headers = {f"{META}id": cancellation.request_id, f"{META}at": f"{cancellation.at:.3f}"}
+        await self._s3.put(self._cancellation_key, b"", headers)
+
+    async def last_cancellation(self) -> Cancellation | None:
+        """See `Store`."""
+        unknown = Cancellation("", time.time())  # any request may have been cancelled
+        try:
+            headers = await self._s3.head(self._cancellation_key, is_optional=True)
+            return Cancellation(headers[f"{META}id"], float(headers[f"{META}at"]))
+        except ObjectMissing:
+            return None
+        except (KeyError, ValueError):  # copied without its metadata
+            return unknown
+        except AwsRefused as error:  # a role of an earlier version
+            log.warning("the last cancellation cannot be read", extra={"reason": str(error)})
+            return unknown
 
     async def is_dead_letter(self, request_id: str) -> bool:
         """See `Store`."""
@@ -161,6 +222,10 @@ class S3Store:
             raise
         size = int(response.headers["Content-Length"])
         return metadata, size, self._pieces(key, size, response)
+
+    @property
+    def _cancellation_key(self) -> str:
+        return f"{self._prefix}/{self._api_name}/00/last/cancellation"
 
     def _key(self, request_id: str, what: str) -> str:
         return object_key(self._prefix, self._api_name, request_id, what)
@@ -206,17 +271,17 @@ class S3Store:
             raise
 
     async def _pieces(
-        self, key: str, size: int, response: aiohttp.ClientResponse | None = None
+        self, key: str, size: int, response: aiohttp.ClientResponse | None = None, start: int | None = None
     ) -> AsyncIterator[bytes]:
         """Read an object of `size` bytes; a connection that breaks is taken up again where it broke.
 
-        Raises ObjectDamaged when it has another size.
+        With `start`, read from there on; `size` is where to end. Raises ObjectDamaged when it has another size.
         """
-        done = 0
+        done = start or 0
         backoff = None  # from the first break on that brought nothing more
         while True:
             if response is None:
-                response = await self._s3.open(key, start=done)
+                response = await self._s3.open(key, start=done, stop=None if start is None else size)
             left = response.content_length
             if left is not None and done + left != size:
                 response.close()
@@ -264,7 +329,7 @@ async def _cancelled(sending: set[asyncio.Task[None]]) -> None:
 
 def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
     return {
-        "content-type": "application/json",
+        "content-type": metadata.content_type or _JSON,
         f"{META}status": metadata.status.value,
         f"{META}attempt": str(metadata.attempt),
         f"{META}finished": metadata.finished.isoformat(timespec="milliseconds"),
@@ -274,6 +339,7 @@ def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
 
 
 def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
+    content_type = headers.get("Content-Type", _JSON)
     try:
         return ResultMetadata(
             Status(headers[f"{META}status"]),
@@ -281,6 +347,9 @@ def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
             datetime.fromisoformat(headers[f"{META}finished"]),
             _DEAD_LETTER in headers,
             datetime.fromisoformat(headers[_STARTED]) if _STARTED in headers else None,
+            "" if content_type == _JSON else content_type,
+            int(headers.get("Content-Length", 0)),
+            headers.get("ETag", ""),
         )
     except (KeyError, ValueError) as error:
         raise DamagedResult(

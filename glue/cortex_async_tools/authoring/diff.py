@@ -20,6 +20,8 @@ from cortex_async_tools.chart.helm_yaml import dump_yaml, load_manifest
 from cortex_async_tools.chart.rendering import (
     HelmRefused,
     Object,
+    add_overlays_argument,
+    as_arguments,
     find_data,
     find_object,
     release_name,
@@ -47,6 +49,7 @@ class DiffError(CortexError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("values", type=Path, metavar="VALUES", help="values file as it is now")
+    add_overlays_argument(parser)
     parser.add_argument(
         "--against",
         default="HEAD",
@@ -69,14 +72,14 @@ def run(args: argparse.Namespace) -> int:
     """Print the differences and what restarts; raises ValuesError, RenderError or DiffError."""
     file, against = args.values, args.against
     chart = find_chart(args.chart)
-    if findings := check_values(file, chart):
+    if findings := check_values(file, chart, over=args.overlays):
         raise ValuesError(file, findings)
     options = ["--namespace", args.namespace] if args.namespace else []
     release = against.removeprefix(_RELEASE) if against.startswith(_RELEASE) else None
     settings = [f"--set={setting}" for setting in args.settings]
 
     def rendered(source: Path | str, text: str) -> Objects:
-        arguments = [*options, *settings, "--values", "-"]
+        arguments = [*options, *settings, "--values", "-", *as_arguments(args.overlays)]
         return _by_name(render(source, chart, release or release_name(file), arguments, text))
 
     new = rendered(file, file.read_text(encoding="utf-8-sig"))

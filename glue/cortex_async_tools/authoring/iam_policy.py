@@ -1,4 +1,5 @@
 """Print the AWS permissions that an API needs, and no others: a JSON IAM policy for each of its parts.
+With --trust it prints who may take the roles instead.
 
 The gateway, the dispatcher (in the API's pods) and the provision Job each have a service account. The policy
 dead-letters is for whoever runs that command. If your own KMS key encrypts the bucket or a queue, name it with
@@ -11,6 +12,7 @@ import argparse
 import functools
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,15 @@ from botocore.session import Session
 
 from cortex_async.config import ApiConfig
 from cortex_async.errors import CortexError
-from cortex_async_tools.authoring import writing
-from cortex_async_tools.chart.rendering import Object, api_config, find_object, render_file
+from cortex_async_tools.authoring import trust, writing
+from cortex_async_tools.chart.rendering import Object, add_overlays_argument, api_config, find_object, render_file
 from cortex_async_tools.chart.values_file import find_chart
 
 PARTS = ("gateway", "dispatcher", "provision", "dead-letters")
 """The parts that call AWS."""
+
+
+_SKIP_CONTAINERS = "eks.amazonaws.com/skip-containers"
 
 
 class PolicyError(CortexError):
@@ -36,6 +41,7 @@ class PolicyError(CortexError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("values", type=Path, metavar="VALUES", help="values file of the API")
+    add_overlays_argument(parser)
     parser.add_argument(
         "--for", dest="part", choices=PARTS, help="print this policy alone (default: all, as one object by part)"
     )
@@ -54,26 +60,90 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ARN",
         help="KMS key of yours that encrypts the bucket or a queue (once for each)",
     )
+    parser.add_argument(
+        "--trust",
+        choices=trust.KINDS,
+        help="print the trust policy of each role instead: who may take it, by IRSA or by EKS Pod Identity",
+    )
+    parser.add_argument(
+        "--namespace", "-n", default="default", help="namespace of the release, for --trust (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--oidc-provider",
+        type=_oidc_provider,
+        metavar="URL",
+        help="the cluster's OIDC issuer, for --trust irsa",
+    )
     parser.add_argument("--chart", type=Path, metavar="FOLDER", help="chart to render (default: this checkout's)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the policies; raises ValuesError, RenderError or PolicyError."""
-    objects = render_file(args.values, find_chart(args.chart))
+    objects = render_file(args.values, find_chart(args.chart), args.overlays)
     parts = _parts(objects)
     if args.part and args.part not in parts:
         raise PolicyError("provision.enabled is false, so there is no Job to have a policy")
+    if args.trust:
+        _print_trust(args, objects)
+        return 0
     delete = any(each["metadata"]["name"].endswith("-delete") for each in objects if each["kind"] == "Job")
     api = api_config(objects)
     policies = {part: policy(api, part, args.account, args.kms_keys, delete=delete) for part in parts}
     print(json.dumps(policies[args.part] if args.part else policies, indent=2))
+    if args.part in (None, "dispatcher"):
+        print(f"note: {_who_has_the_dispatchers(objects)}", file=sys.stderr)
     return 0
+
+
+def _print_trust(args: argparse.Namespace, objects: Sequence[Object]) -> None:
+    accounts = trust.service_accounts(objects)
+    if args.part and args.part not in accounts:
+        raise PolicyError(f"{args.part} has no service account: it is run by a person, with rights of their own")
+    partition = _partition(api_config(objects).aws.region)
+    policies = {
+        part: trust.trust_policy(args.trust, args.namespace, name, args.account, args.oidc_provider, partition)
+        for part, name in accounts.items()
+    }
+    print(json.dumps(policies[args.part] if args.part else policies, indent=2))
+    if args.trust == "irsa":
+        return
+    for part, name in accounts.items():
+        if args.part in (None, part):
+            print(
+                f"note: {part}: aws eks create-pod-identity-association --cluster-name <cluster> "
+                f"--namespace {args.namespace} --service-account {name} --role-arn <ARN of the role>",
+                file=sys.stderr,
+            )
+
+
+def _who_has_the_dispatchers(objects: Sequence[Object]) -> str:
+    """Say whether the user's containers have the role of the dispatcher too."""
+    pod = find_object(objects, "Deployment", "api")
+    annotations = pod["spec"]["template"]["metadata"]["annotations"] if pod else {}
+    if _SKIP_CONTAINERS in annotations:
+        return (
+            "on EKS the dispatcher alone gets its role, and the user's containers get none; "
+            "serviceAccount.shareWithContainers: true is for code that calls AWS itself"
+        )
+    return (
+        "serviceAccount.shareWithContainers is true, so the user's containers have the dispatcher's role too: "
+        "add what their own code calls"
+    )
 
 
 def _account(text: str) -> str:
     if not re.fullmatch(r"[0-9]{12}", text):
         raise argparse.ArgumentTypeError(f"expected the 12 digits of an AWS account, got {text!r}")
     return text
+
+
+def _oidc_provider(text: str) -> str:
+    try:
+        return trust.oidc_provider(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected an issuer such as https://oidc.eks.<region>.amazonaws.com/id/<id>, got {text!r}"
+        ) from error
 
 
 def _kms_key(text: str) -> str:

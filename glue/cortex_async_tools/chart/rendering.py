@@ -1,5 +1,6 @@
 """Render the chart with helm, find things in the rendered objects, and shorten helm's error messages."""
 
+import argparse
 import base64
 import json
 import os
@@ -19,6 +20,10 @@ from cortex_async_tools.chart.values_file.patterns import in_words
 
 Object = dict[str, Any]
 """A Kubernetes object."""
+
+
+ASSUMED: Sequence[str | Path] = ("--values", Path(__file__).with_name("assumed.yaml"))
+"""Arguments of helm with the values below every file: those that a release gets from elsewhere."""
 
 
 class RenderError(CortexError):
@@ -62,11 +67,30 @@ def _environment() -> dict[str, str]:
     return {"GOGC": "off", **os.environ}
 
 
-def render_file(file: Path, chart: Path) -> list[Object]:
-    """Check a values file against schema and chart, and return its objects; raises ValuesError or RenderError."""
-    if findings := check_values(file, chart):
+def add_overlays_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the option for further values files: `overlays`, a list of paths."""
+    parser.add_argument(
+        "-f",
+        "--values",
+        dest="overlays",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="values file laid over VALUES, as helm does with each further --values; repeatable",
+    )
+
+
+def as_arguments(files: Sequence[Path]) -> list[str | Path]:
+    """Return values files as arguments of helm, of which the last one wins."""
+    return [word for file in files for word in ("--values", file)]
+
+
+def render_file(file: Path, chart: Path, overlays: Sequence[Path] = ()) -> list[Object]:
+    """Check values files against schema and chart, and return their objects; raises ValuesError or RenderError."""
+    if findings := check_values(file, chart, over=overlays):
         raise ValuesError(file, findings)
-    return render(file, chart, release_name(file), ["--values", file])
+    return render(file, chart, release_name(file), as_arguments([file, *overlays]))
 
 
 def render(
@@ -74,7 +98,7 @@ def render(
 ) -> list[Object]:
     """Render the chart and return its objects; `source` names the values in a RenderError."""
     try:
-        return load_manifest(run_helm(helm.locate(), ["template", release, chart, *arguments], stdin))
+        return load_manifest(run_helm(helm.locate(), ["template", release, chart, *ASSUMED, *arguments], stdin))
     except HelmRefused as error:
         raise RenderError(f"helm refuses {source}: {error}") from error
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cortex_async.errors import CortexError
 from cortex_async_tools.chart import helm
+from cortex_async_tools.chart.rendering import add_overlays_argument
 from cortex_async_tools.chart.values_file import find_chart
 from cortex_async_tools.lint import kubernetes
 from cortex_async_tools.lint.diagnostic import Diagnostic
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VALUES",
         help="values files, or folders of them; - for stdin (default: ./values)",
     )
+    add_overlays_argument(parser)
     parser.add_argument(
         "--kube-version",
         action="append",
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     chart = find_chart(args.chart)
     versions = kubernetes.versions(chart, args.kube_version)
     program = helm.check(args.helm) if args.helm else helm.locate()
-    found = Linter(chart, program, versions).lint(files)
+    found = Linter(chart, program, versions, args.overlays).lint(files)
     printed = FORMATS[args.format](found)
     if printed:
         print(printed)

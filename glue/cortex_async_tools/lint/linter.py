@@ -17,8 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from cortex_async_tools.chart.helm_yaml import load_manifest
-from cortex_async_tools.chart.rendering import HelmRefused, release_name, run_helm
-from cortex_async_tools.chart.values_file import Chart, Finding, finding_at, merge, unreadable_findings
+from cortex_async_tools.chart.rendering import ASSUMED, HelmRefused, as_arguments, release_name, run_helm
+from cortex_async_tools.chart.values_file import (
+    Chart,
+    Finding,
+    Overlay,
+    finding_at,
+    laid_over,
+    merge,
+    unreadable_findings,
+)
 from cortex_async_tools.chart.values_file.document import (
     Document,
     DocumentError,
@@ -48,6 +56,11 @@ class _File:
     secret_lines: Set[int] = frozenset()
     values: Mapping[str, Any] | None = None
     found: list[Diagnostic] = field(default_factory=list)
+    over: Sequence["_File"] = ()
+
+    def owner(self, path: FieldPath) -> "_File":
+        """Return the topmost of the file and those laid over it that has the field."""
+        return next((each for each in reversed(self.over) if path and path in each.document.positions), self)
 
     @functools.cached_property
     def lines(self) -> list[str]:
@@ -61,11 +74,28 @@ class _File:
         self.found.append(replace(each, excerpt=None, length=1) if hidden else each)
 
 
+def _read(path: Path, content: bytes) -> _File:
+    """Read a file; what is no YAML is among its findings."""
+    file = _File(path)
+    try:
+        file.text = decode(content)
+        file.document = parse_document(file.text)
+    except DocumentError as error:
+        file.secret_lines = {number for number, line in enumerate(file.lines, 1) if names_secret(line)}
+        for finding in unreadable_findings(error):
+            file.add("yaml", finding)
+        return file
+    file.suppressions = find_suppressions(file.lines, {UNUSED, *CHECKS, *CROSS_FILE})
+    file.secret_lines = {file.document.position(path).line for path, _ in secrets(file.document.values)}
+    return file
+
+
 class Linter:
     """Lints values files against one chart, with one helm, for some Kubernetes versions."""
 
-    def __init__(self, chart: Path, helm: Path, versions: Sequence[str]) -> None:
+    def __init__(self, chart: Path, helm: Path, versions: Sequence[str], overlays: Sequence[Path] = ()) -> None:
         self._chart = Chart(chart)
+        self._overlays = [_read(each, each.read_bytes()) for each in overlays]
         self._helm = helm
         self._versions = versions
         templates = self._chart.folder.glob("templates/**/*.*")
@@ -76,39 +106,41 @@ class Linter:
 
     def lint(self, paths: Sequence[Path]) -> list[Diagnostic]:
         """Return the findings, in the order of the files and lines; raises OSError for an unreadable file."""
+        if unreadable := [one for each in self._overlays for one in each.found]:
+            return unreadable
         contents = [each.read_bytes() for each in paths]  # read once: a pipe cannot be read again
         with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as pool:
             files = list(pool.map(self._lint_file, paths, contents))
         _check_across_files([each for each in files if each.values is not None])
+        files += self._overlays
         for each in files:
             each.found += _suppression_warnings(each)
-        return [one for each in files for one in sorted(each.found, key=lambda found: found.order)]
+        found = [one for each in files for one in sorted(each.found, key=lambda found: found.order)]
+        return list(dict.fromkeys(found))  # what is wrong in an overlay is found beside each file
 
     def _lint_file(self, path: Path, content: bytes) -> _File:
-        file = _File(path)
-        try:
-            file.text = decode(content)
-            file.document = document = parse_document(file.text)
-        except DocumentError as error:
-            file.secret_lines = {number for number, line in enumerate(file.lines, 1) if names_secret(line)}
-            for finding in unreadable_findings(error):
-                file.add("yaml", finding)
+        file = _read(path, content)
+        if file.found:
             return file
-        file.suppressions = find_suppressions(file.lines, {UNUSED, *CHECKS, *CROSS_FILE})
-        file.secret_lines = {document.position(path).line for path, _ in secrets(document.values)}
-        refused = self._chart.check(document)
+        file.over = self._overlays
+        over = [Overlay(each.path, each.document) for each in self._overlays]
+        refused = self._chart.check(file.document, over=over)
         for finding in refused:
-            file.add("schema", finding)
+            self._owner(file, finding).add("schema", finding)
         if not refused and self._render(file):
-            file.values = merge(document.values, self._chart.defaults)
+            file.values = merge(laid_over(file.document, over), self._chart.defaults)
             _review(file)
         return file
+
+    def _owner(self, file: _File, finding: Finding) -> _File:
+        return next((each for each in self._overlays if each.path == finding.file), file)
 
     def _render(self, file: _File) -> bool:
         """Add what helm and Kubernetes refuse; return whether the values are complete enough for the warnings."""
         try:
             for versions in self._renderings:
-                arguments = ["--values", "-", "--kube-version", versions[-1]]
+                over = as_arguments([each.path for each in self._overlays])
+                arguments = [*ASSUMED, "--values", "-", *over, "--kube-version", versions[-1]]
                 release = release_name(file.path)
                 manifest = run_helm(self._helm, ["template", release, self._chart.folder, *arguments], file.text)
                 objects = load_manifest(manifest)
@@ -118,11 +150,14 @@ class Linter:
         except HelmRefused as error:
             for path, message in _broken_rules(str(error)):
                 known = path is not None
-                file.add("rule" if known else "helm", finding_at(file.document, path or (), message))
+                owner = file.owner(path or ())
+                owner.add("rule" if known else "helm", finding_at(owner.document, path or (), message))
             return "must not be null" not in str(error)
         return True
 
-    def _lint_by_helm(self, file: _File, objects: Sequence[Mapping[str, Any]], arguments: list[str]) -> None:
+    def _lint_by_helm(
+        self, file: _File, objects: Sequence[Mapping[str, Any]], arguments: list[str | Path]
+    ) -> None:
         kinds = frozenset((str(each["apiVersion"]), str(each["kind"])) for each in objects)
         with self._lock:
             if kinds in self._linted:
@@ -152,9 +187,10 @@ def _parse_path(path: str) -> FieldPath:
 def _review(file: _File) -> None:
     for code, check in CHECKS.items():
         for path, message in check(file.values or {}):
-            finding = finding_at(file.document, path, message)
-            if not file.suppressions.suppress(code, finding.line):
-                file.add(code, finding)
+            owner = file.owner(path)
+            finding = finding_at(owner.document, path, message)
+            if not owner.suppressions.suppress(code, finding.line):
+                owner.add(code, finding)
 
 
 def _check_across_files(files: Sequence[_File]) -> None:

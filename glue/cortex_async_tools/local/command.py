@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cortex_async_tools.chart.rendering import add_overlays_argument
 from cortex_async_tools.local import several
 from cortex_async_tools.local.emulator import CREDENTIALS, emulator, without_aws
 from cortex_async_tools.local.once import Outcome, Payload, PayloadError, read_payload
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VALUES",
         help="values file of the API; several run beside one another",
     )
+    add_overlays_argument(parser)
     parser.add_argument(
         "--operator",
         action="store_true",
@@ -199,7 +201,10 @@ def _plan(
         provision=glue("provision"),
         gateway=glue("gateway"),
         dispatcher=glue("dispatcher"),
-        containers=[container_process(each, env, folder, scratch) for each in release.containers],
+        containers=[
+            container_process(each, env, folder, scratch, api["dispatcher"]["adminPort"])
+            for each in release.containers
+        ],
         timeout_seconds=args.timeout,
     )
 

@@ -20,17 +20,19 @@ def render(args: argparse.Namespace, file: Path) -> Release:
     chart = find_chart(args.chart)
     endpoint = args.endpoint_url or LOOPBACK  # without a port: it is chosen later, apart from the rendered ones
     overlay: dict[str, Any] = {"aws": {"region": REGION, "bucket": BUCKET, "endpointUrl": endpoint}}
+    overlay["gateway"] = {"apiKeys": {"secretName": None}}  # there is no Secret, and only this machine can call
+    overlay["monitoring"] = {"tracing": {"endpoint": None}}  # what receives spans is in a cluster
     overlay["client"] = {"existingSecret": None}  # which is in a cluster
     overlay["emulator"] = {"enabled": False}  # the chart's emulator runs in a cluster
     if args.endpoint_url is None:
         overlay["queue"] = {"url": None}  # the embedded server does not have the user's queue
-    if findings := check_values(file, chart, overlay):
+    if findings := check_values(file, chart, overlay, args.overlays):
         raise ValuesError(file, findings)
-    return render_release(file, chart, overlay, args.settings, dict(args.commands))
+    return render_release(file, chart, overlay, args.settings, dict(args.commands), args.overlays)
 
 
 def container_process(
-    container: Container, env: Mapping[str, str], folder: Path, scratch: Path, api: str = ""
+    container: Container, env: Mapping[str, str], folder: Path, scratch: Path, admin_port: int, api: str = ""
 ) -> Command:
     """Return how to start a container in the folder of its values file; `api` is named where there are several."""
     own = {
@@ -38,6 +40,7 @@ def container_process(
         **container.env,
         "CORTEX_CLI_CONFIG_DIR": str(scratch / "cortex" / "client"),
         "CORTEX_MNT": str(scratch / "mnt"),
+        "CORTEX_PROGRESS_URL": f"{LOOPBACK}:{admin_port}/progress",
     }
     own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
     name = container.name if container.name not in {"emulator", "provision"} else f"container {container.name}"

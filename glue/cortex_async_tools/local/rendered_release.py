@@ -43,12 +43,15 @@ def render_release(
     overlay: Mapping[str, Any],
     settings: Sequence[str],
     commands: Mapping[str, Sequence[str]] | None = None,
+    files: Sequence[Path] = (),
 ) -> Release:
-    """Render the chart with a values file; `overlay` overrides it, and the `--set` settings override both.
+    """Render the chart with a values file and the `files` laid over it.
+
+    `overlay` overrides them, and the `--set` settings override all.
 
     `commands` has the command line of containers that have none themselves, by name; under "" that of any other.
     """
-    arguments: list[str | Path] = ["--values", file, "--values", "-"]
+    arguments = rendering.as_arguments([file, *files, Path("-")])
     for setting in settings:
         arguments += ["--set", setting]
     return read_release(

@@ -166,7 +166,10 @@ def _api(
         deployment=release.deployment,
         provision=glue("provision"),
         dispatcher=glue("dispatcher"),
-        containers=[container_process(each, env, folder, scratch, api["name"]) for each in release.containers],
+        containers=[
+            container_process(each, env, folder, scratch, api["dispatcher"]["adminPort"], api["name"])
+            for each in release.containers
+        ],
     )
 
 

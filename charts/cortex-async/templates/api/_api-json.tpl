@@ -5,6 +5,11 @@
 {{- $queue := printf "%s-%s" $values.clusterName $name -}}
 {{- $timeout := $values.pod.request_timeout -}}
 {{- with $timeout }}{{ $timeout = include "cortex-async.seconds" . | int }}{{ end -}}
+{{- $keys := ternary nil (dict "folder" "/etc/cortex-async-keys" "requestsPerSecond" $values.gateway.apiKeys.requestsPerSecond) (empty $values.gateway.apiKeys.secretName) -}}
+{{- $redirectOver := $values.gateway.redirectOverMiB -}}
+{{- with $redirectOver }}{{ $redirectOver = int . }}{{ end -}}
+{{- $maxQueued := $values.gateway.maxQueued -}}
+{{- with $maxQueued }}{{ $maxQueued = int . }}{{ end -}}
 {{- dict
   "name" $name
   "clusterName" $values.clusterName
@@ -21,23 +26,33 @@
     "maxAttempts" (int $values.queue.maxAttempts)
     "visibilityTimeoutSeconds" (int $values.queue.visibilityTimeoutSeconds)
     "inlineLimitBytes" (int $values.queue.inlineLimitBytes)
-    "retryOn" ($values.queue.retryOn | default list))
+    "retryOn" ($values.queue.retryOn | default list)
+    "fairnessHeader" $values.queue.fairnessHeader)
   "pod" (dict
     "port" (int $values.pod.port)
     "maxConcurrency" (int $values.pod.max_concurrency)
     "requestTimeoutSeconds" $timeout
-    "terminationGracePeriodSeconds" (include "cortex-async.gracePeriod" . | int))
+    "terminationGracePeriodSeconds" (include "cortex-async.gracePeriod" . | int)
+    "cancelPath" $values.pod.cancel_path
+    "resultContentTypes" ($values.pod.result_content_types | default list))
   "probes" (include "cortex-async.dispatcherProbes" . | fromJsonArray)
   "gateway" (dict
     "port" 8888
     "adminPort" 15001
     "endpoint" (include "cortex-async.endpoint" .)
     "maxPayloadMiB" (int $values.gateway.maxPayloadMiB)
-    "sensitiveHeaders" $values.gateway.sensitiveHeaders)
+    "sensitiveHeaders" $values.gateway.sensitiveHeaders
+    "maxQueued" $maxQueued
+    "apiKeys" $keys
+    "allowedOrigins" ($values.gateway.cors.allowedOrigins | default list)
+    "redirectOverMiB" $redirectOver)
   "dispatcher" (dict "adminPort" 15000)
   "scaling" (dict
     "targetInFlight" (include "cortex-async.targetInFlight" . | float64)
     "windowSeconds" (include "cortex-async.seconds" $values.autoscaling.window | int))
+  "tracing" (dict
+    "endpoint" $values.monitoring.tracing.endpoint
+    "sampleRatio" ($values.monitoring.tracing.sampleRatio | float64))
   | toPrettyJson -}}
 {{- end }}
 

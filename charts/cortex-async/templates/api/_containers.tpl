@@ -18,6 +18,8 @@ env:
     value: {{ $root.Chart.AppVersion | quote }}
   - name: CORTEX_CLI_CONFIG_DIR
     value: /cortex/client
+  - name: CORTEX_PROGRESS_URL
+    value: http://localhost:15000/progress
   {{- /* before the container's own variables, which may refer to these as $(NAME) */}}
   {{- with $root.Values.extraEnv }}
   {{- toYaml . | nindent 2 }}

@@ -62,6 +62,17 @@ pod.port. Input: the root context. */}}
 {{- uniq $wanted | toJson -}}
 {{- end }}
 
+{{- /* Annotation by which EKS (IRSA, Pod Identity) gives the pods' role to the dispatcher alone; may be empty.
+Input: the root context. */}}
+{{- define "cortex-async.skipContainers" -}}
+{{- $key := "eks.amazonaws.com/skip-containers" -}}
+{{- if not (or .Values.serviceAccount.shareWithContainers (hasKey (.Values.podAnnotations | default dict) $key)) -}}
+{{- $names := list -}}
+{{- range .Values.pod.containers }}{{ $names = append $names .name }}{{ end -}}
+{{ $key }}: {{ join "," $names | quote }}
+{{- end -}}
+{{- end }}
+
 {{- /* Whether a container asks for Inferentia: "true" or nothing. Input: the root context. */}}
 {{- define "cortex-async.usesInferentia" -}}
 {{- range .Values.pod.containers }}{{ if (.compute).inf }}true{{ end }}{{ end -}}

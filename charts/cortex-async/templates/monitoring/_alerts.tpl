@@ -2,6 +2,9 @@
 {{- define "cortex-async.alerts" -}}
 {{- $api := printf "api_name=%q,namespace=%q" (include "cortex-async.name" .) .Release.Namespace -}}
 {{- $rules := .Values.monitoring.rules -}}
+{{- $fullname := include "cortex-async.fullname" . -}}
+{{- /* those of the Deployment, as the dashboard chooses them */ -}}
+{{- $pods := printf "namespace=%q,pod=~\"%s-[a-z0-9]+-[a-z0-9]{5}\",pod!~\"%s-(provision|delete|initial)-.*\",container!=\"\"" .Release.Namespace $fullname $fullname -}}
 - alert: CortexAsyncQueueWait
   expr: >-
     histogram_quantile(0.9, sum by (le) (rate(cortex_async_queue_wait_seconds_bucket{ {{- $api -}} }[5m]))) > {{ $rules.queueWaitSeconds }}
@@ -39,6 +42,13 @@
   for: 10m
   severity: critical
   summary: No gateway tells how many requests are in flight, so that nothing is scaled.
+- alert: CortexAsyncMemory
+  expr: >-
+    avg by (container) (container_memory_working_set_bytes{ {{- $pods -}} })
+    > avg by (container) (kube_pod_container_resource_requests{ {{- $pods -}} ,resource="memory"})
+  for: 15m
+  severity: warning
+  summary: 'The container {{ "{{ $labels.container }}" }} takes more memory than it asks for.'
 {{- if include "cortex-async.keda" . }}
 - alert: CortexAsyncAtMaxReplicas
   expr: >-

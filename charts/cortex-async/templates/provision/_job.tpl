@@ -1,9 +1,14 @@
-{{- /* Annotations of a hook that runs before the rest of the release. With the emulator there are none: the Job then
-waits for the emulator, which is part of the release itself.
+{{- /* Whether provisioning is a hook of Helm: "true" or nothing. With the emulator it is none, since the Job waits for the
+emulator, which is part of the release itself; nor with gitops.enabled. Input: the root context. */}}
+{{- define "cortex-async.provisionIsHook" -}}
+{{- if not (or .Values.emulator.enabled .Values.gitops.enabled) }}true{{ end -}}
+{{- end }}
+
+{{- /* Annotations of a hook that runs before the rest of the release, or nothing when it is none.
 Input: dict of root, weight, afterUninstall (whether it is needed after an uninstallation too). */}}
 {{- define "cortex-async.hook" -}}
 {{- $values := .root.Values -}}
-{{- if not $values.emulator.enabled -}}
+{{- if include "cortex-async.provisionIsHook" .root -}}
 {{- $provisioning := $values.provision.enabled | ternary (list "pre-install" "pre-upgrade") list -}}
 {{- $deleting := and $values.queue.deleteOnUninstall .afterUninstall | ternary (list "post-delete") list -}}
 helm.sh/hook: {{ concat $provisioning $deleting | join "," }}
@@ -14,7 +19,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 
 {{- /* Whether there is anything to provision or to delete: "true" or nothing. Input: the root context. */}}
 {{- define "cortex-async.hasJobs" -}}
-{{- if or .Values.provision.enabled (and .Values.queue.deleteOnUninstall (not .Values.emulator.enabled)) }}true{{ end -}}
+{{- if or .Values.provision.enabled (and .Values.queue.deleteOnUninstall (include "cortex-async.provisionIsHook" .)) }}true{{ end -}}
 {{- end }}
 
 {{- /* How a hook's Job ends: helm prints its log on the terminal, and nothing of it stays. No input. */}}
@@ -39,12 +44,15 @@ podFailurePolicy:
       onPodConditions:
         - type: DisruptionTarget
           status: "True" # optional only from Kubernetes 1.30 on
-    {{- /* provision has waited for what may pass: what it says now, it would say again */}}
+    {{- if not .root.Values.gitops.enabled }}
+    {{- /* provision has waited for what may pass: what it says now, it would say again. With gitops.enabled the role may
+    come at the same time, so that trying again is worth it */}}
     - action: FailJob
       onExitCodes:
         containerName: provision
         operator: In
         values: [1, 2]
+    {{- end }}
 template: {{- include "cortex-async.provisionPod" (dict "root" .root "args" $args) | nindent 2 }}
 {{- end }}
 

@@ -39,7 +39,8 @@ policies:
     value: 1
     periodSeconds: {{ $period }}
 {{- if semverCompare ">=1.35-0" .root.Capabilities.KubeVersion.Version }}
-tolerance: {{ .tolerance | toString | quote }}
+{{- /* as a plain decimal: Kubernetes takes no exponents */}}
+tolerance: {{ regexReplaceAll "\\.?0+$" (printf "%.4f" (float64 .tolerance)) "" | quote }}
 {{- end }}
 {{- end }}
 

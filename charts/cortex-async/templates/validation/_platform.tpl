@@ -28,7 +28,7 @@
 {{- $field := eq $component "api" | ternary "serviceAccount" (printf "%s.serviceAccount" $component) }}
 {{- $settings := (get $values $component | default $values).serviceAccount }}
 {{- $account := include "cortex-async.serviceAccountName" (dict "root" $ "component" $component "account" $settings) }}
-{{- $isHook := and (eq $component "provision") (not $values.emulator.enabled) }}
+{{- $isHook := and (eq $component "provision") (include "cortex-async.provisionIsHook" $) }}
 {{- if and $settings.create (has $account $accounts) }}
 - {{ $field }}.name: {{ $account }} would be made twice; set another name
 {{- else if and $isHook (has $account $made) }}
@@ -47,6 +47,9 @@
 {{- end }}
 {{- $accounts = append $accounts $account }}
 {{- end }}
+{{- if and $values.queue.fairnessHeader (hasSuffix ".fifo" ($values.queue.url | default "")) }}
+- queue.fairnessHeader: not with a FIFO queue (queue.url), which would handle the requests of each tenant one by one
+{{- end }}
 {{- with $values.securityContext }}
 {{- if and (eq .level "restricted") (eq (toString .runAsUser) "0") }}
 - securityContext.runAsUser: 0 is root, which securityContext.level restricted does not take; set it to baseline
@@ -56,6 +59,9 @@
 - networking.httpRoute.parentRefs: at least one Gateway is needed
 {{- end }}
 {{- if $values.gateway.shared }}
+{{- if $values.gateway.apiKeys.secretName }}
+- gateway.apiKeys.secretName: not together with gateway.shared, which has no Secrets of the APIs
+{{- end }}
 {{- range $field := list "httpRoute" "ingress" }}
 {{- if (get $values.networking $field).enabled }}
 - networking.{{ $field }}.enabled: not together with gateway.shared, whose routes are those of the cortex-operator chart (gateway.{{ $field }})

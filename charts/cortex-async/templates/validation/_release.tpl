@@ -18,6 +18,19 @@
 - aws.{{ $key }}: required, unless emulator.enabled
 {{- end }}
 {{- end }}
+{{- if not (or .Values.emulator.enabled .Values.image.repository) }}
+- image.repository: required, since no image of the glue is published: build it (make package-image IMAGE=<your registry>/cortex-async:{{ .Chart.AppVersion }}), push it, and set image.repository to <your registry>/cortex-async
+{{- end }}
+{{- if .Values.gitops.enabled }}
+{{- if .Values.queue.deleteOnUninstall }}
+- queue.deleteOnUninstall: a Helm hook does that, and gitops.enabled leaves hooks out; delete the queues by hand
+{{- end }}
+{{- if eq .Values.autoscaling.engine "auto" }}
+- autoscaling.engine: auto looks into the cluster, so that what gitops.enabled renders would depend on who renders it; set keda or none
+{{- else if include "cortex-async.initialReplicas" . }}
+- autoscaling.init_replicas: a Helm hook sets the first replicas ({{ include "cortex-async.initialReplicas" . }}), and gitops.enabled leaves hooks out; leave it out, and let KEDA see to min_replicas
+{{- end }}
+{{- end }}
 {{- if and .Values.queue.url .Values.queue.deleteOnUninstall }}
 - queue.deleteOnUninstall: the queue of queue.url was made by something else, which has to delete it
 {{- end }}

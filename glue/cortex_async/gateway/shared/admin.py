@@ -10,7 +10,6 @@ from prometheus_client.registry import Collector
 
 from cortex_async import metrics
 from cortex_async.gateway.admin import measured, recent
-from cortex_async.gateway.errors import Rejected, as_json
 from cortex_async.gateway.shared.apis import Apis, Counters
 
 _LABELS: Final = (*metrics.API_LABELS, "namespace")
@@ -23,7 +22,7 @@ def application(registry: CollectorRegistry, apis: Apis) -> web.Application:
         namespace, name = request.match_info["namespace"], request.match_info["name"]
         api = apis.named(namespace, name)
         if api is None:
-            raise Rejected(404, "not_found", f"the API {name} of namespace {namespace} is not served here")
+            raise web.HTTPNotFound(text=f"404: the API {name} of namespace {namespace} is not served here")
         return api.counters
 
     async def scaling(request: web.Request) -> web.Response:
@@ -34,7 +33,7 @@ def application(registry: CollectorRegistry, apis: Apis) -> web.Application:
     async def requests(request: web.Request) -> web.Response:
         return recent(asked(request).gateway)
 
-    app = web.Application(middlewares=[as_json])
+    app = web.Application()
     app.router.add_get("/metrics", metrics.handler(registry))
     app.router.add_get("/scaling/{namespace}/{name}", scaling)
     app.router.add_get("/requests/{namespace}/{name}", requests)

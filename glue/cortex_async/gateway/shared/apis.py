@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from aiohttp import web
+
 from cortex_async import logs
 from cortex_async.aws.client import AwsSession
 from cortex_async.backoff import PATIENT
@@ -43,6 +45,7 @@ class Served(Protocol):
     config: ApiConfig
     counters: Counters
     gateway: Gateway
+    application: web.Application
 
     def close(self) -> None:
         """Let go of it; the requests that it has are finished."""
@@ -75,6 +78,8 @@ class ServedApi:
         self.config = config
         self.counters = counters
         self.gateway = gateway
+        self.application = gateway.application()
+        self.application.freeze()  # its routes are complete; it has no server of its own, which would do that
         self._session = session
         self._running = asyncio.create_task(self._run())
         self._running.add_done_callback(_tell_defect)
@@ -82,6 +87,8 @@ class ServedApi:
     async def _run(self) -> None:
         logs.about_api(self.config.name)
         self.gateway.queue = await SqsQueue.open(self._session, self.config, PATIENT)
+        if self.config.gateway.max_queued is not None:
+            self.counters.gateway.sampler.latest()  # so that it is sampled before the first submission
         await self.counters.gateway.sampler.run(self.gateway.queue.depth)
 
     def close(self) -> None:

@@ -1,15 +1,17 @@
 """The HTTP API of every API: the path says which one a call is for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from cortex_async import limits, logs
 from cortex_async.gateway.description import served_description
-from cortex_async.gateway.errors import Handler, as_json
-from cortex_async.gateway.shared.apis import Apis, Served
+from cortex_async.gateway.shared.apis import Apis
 from cortex_async.http.connection import error_document
+
+_LEVELS = 3
+"""An API has its endpoint, <endpoint>/<id>, and <endpoint>/<id>/result."""
 
 
 class Readiness:
@@ -52,7 +54,7 @@ class SharedGateway:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/openapi.json", self._description)
-        app.router.add_route("*", "/{path:.*}", self._answer, expect_handler=self._expect)
+        app.router.add_route("*", "/{path:.*}", self._answer, expect_handler=_leave_to_the_api)
         return app
 
     async def _healthz(self, _: web.Request) -> web.Response:
@@ -67,36 +69,16 @@ class SharedGateway:
     async def _description(self, _: web.Request) -> web.Response:
         return served_description(None)
 
-    async def _expect(self, request: web.Request) -> web.Response | None:
-        """Let the client send its body; for what is no submission the answer comes without it."""
-        api = self._apis.at(request.rel_url.path_safe)
-        if api is None or request.method != "POST":
-            return None
-        return await api.gateway.expect(request)
-
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        """Let the API answer by its own routes: the nearest whose endpoint is the path, or above it."""
         path = request.rel_url.path_safe
-        parent, _, request_id = path.rpartition("/")
-        submitted_to, asked = self._apis.at(path), self._apis.at(parent)
-        if submitted_to is not None and request.method == "POST":
-            return await _of(submitted_to, submitted_to.gateway.submit, request)
-        if asked is not None and request.method == "GET" and request_id:
-
-            async def result(request: web.Request) -> web.StreamResponse:
-                return await asked.gateway.result(request, request_id)
-
-            return await _of(asked, result, request)
-        if submitted_to is None and (asked is None or not request_id):
-            return error_document(404, "not_found", f"{request.method} {request.path}: no API is served here")
-        raise web.HTTPMethodNotAllowed(
-            request.method, [*(["POST"] if submitted_to else []), *(["GET"] if asked and request_id else [])]
-        )
+        for _ in range(_LEVELS):
+            if api := self._apis.at(path):
+                logs.about_api(api.config.name)
+                return await api.application._handle(request)
+            path = path.rpartition("/")[0]
+        return error_document(404, "not_found", f"{request.method} {request.path}: no API is served here")
 
 
-async def _of(
-    api: Served, handler: Callable[[web.Request], Awaitable[web.StreamResponse]], request: web.Request
-) -> web.StreamResponse:
-    """Answer as the gateway of one API does: with its errors, counted for it."""
-    logs.about_api(api.config.name)
-    told: Handler = lambda each: as_json(each, handler)  # noqa: E731
-    return await api.gateway.counted(request, told)
+async def _leave_to_the_api(_: web.Request) -> None:
+    """Say nothing yet to a client that asks whether it may send its body."""

@@ -58,7 +58,9 @@ def choose(candidates: Mapping[Key, Candidate]) -> Choice:
             refused[key] = candidate.problem
             continue
         path, name = api.gateway.endpoint, (key[0], api.name)
-        if path in OWN_PATHS:
+        if api.gateway.api_keys is not None:
+            refused[key] = "its gateway.apiKeys are in a Secret that only a gateway of its own has"
+        elif path in OWN_PATHS:
             refused[key] = f"{path} is a path of the gateway itself; set another networking.endpoint"
         elif path in paths:
             other = "/".join(paths[path])

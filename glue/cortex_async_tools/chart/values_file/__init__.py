@@ -4,10 +4,11 @@ As helm does, this checks the file *merged over the chart's defaults*. Rules tha
 the chart's templates: `helm template` reports those.
 """
 
+import functools
 import json
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,14 @@ __all__ = [
     "Chart",
     "ChartNotFoundError",
     "Finding",
+    "Overlay",
     "ValuesError",
     "check_values",
     "field_path",
     "find_chart",
     "finding_at",
+    "finding_in",
+    "laid_over",
     "merge",
     "unreadable_findings",
 ]
@@ -42,12 +46,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Finding:
-    """One problem in a values file. Line and column start at 1, and are None when it concerns the whole file."""
+    """One problem in a values file. Line and column start at 1, and are None when it concerns the whole file.
+
+    `file` is None for the file that was asked about, else the one of those laid over it that has the problem.
+    """
 
     path: str
     line: int | None
     column: int | None
     message: str
+    file: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
@@ -60,7 +68,7 @@ class ValuesError(CortexError):
         self.file = file
         self.findings = findings
         count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
-        lines = [f"{_place(file, finding)}: {finding}" for finding in findings]
+        lines = [f"{_place(finding.file or file, finding)}: {finding}" for finding in findings]
         super().__init__("\n  ".join([f"{count} in the values file", *lines]))
 
 
@@ -80,6 +88,14 @@ def find_chart(folder: Path | None = None) -> Path:
     return chart
 
 
+@dataclass(frozen=True)
+class Overlay:
+    """A values file that is laid over another one, as helm does with each further `--values`."""
+
+    file: Path
+    document: Document
+
+
 class Chart:
     """The chart's defaults and schema, read once for many files. Raises `ChartNotFoundError`."""
 
@@ -89,26 +105,55 @@ class Chart:
         schema = with_named_refusals(json.loads((self.folder / "values.schema.json").read_text(encoding="utf-8")))
         self._validator = validator_for(schema)(schema)
 
-    def check(self, document: Document, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
-        """Return what the schema refuses, in the order of the file. The messages never contain a secret."""
-        values = merge(merge(overlay or {}, document.values, keep_nulls=True), self.defaults)
+    def check(
+        self, document: Document, overlay: Mapping[str, Any] | None = None, over: Sequence[Overlay] = ()
+    ) -> list[Finding]:
+        """Return what the schema refuses, in the order of the files. The messages never contain a secret.
+
+        `over` are the files laid over the document, the last one on top; `overlay` overrides all of them.
+        """
+        values = merge(merge(overlay or {}, laid_over(document, over), keep_nulls=True), self.defaults)
         problems = explain(self._validator.iter_errors(values))
         hidden = dict(secrets(values)) if problems else {}
-        findings = [finding_at(document, each.path, _message(each, hidden)) for each in problems]
-        return sorted(findings, key=lambda finding: (finding.line or 0, finding.column or 0))
+        findings = [finding_in(document, over, each.path, _message(each, hidden)) for each in problems]
+        places = [None, *(each.file for each in over)]
+        return sorted(findings, key=lambda each: (places.index(each.file), each.line or 0, each.column or 0))
 
 
-def check_values(file: Path, chart: Path, overlay: Mapping[str, Any] | None = None) -> list[Finding]:
-    """Return the problems of a values file, in the order of the file.
+def laid_over(document: Document, over: Sequence[Overlay]) -> dict[str, Any]:
+    """Return the values of a document with those of other files over it."""
+    below = document.values
+    return functools.reduce(lambda values, each: merge(each.document.values, values, keep_nulls=True), over, below)
 
-    `overlay` holds values that override the file, as `helm --set` does. Raises `ChartNotFoundError`.
+
+def finding_in(document: Document, over: Sequence[Overlay], path: FieldPath, message: str) -> Finding:
+    """Return a finding in the topmost file that has the field, or at its nearest parent in the document."""
+    for each in reversed(over):
+        if path and path in each.document.positions:
+            return replace(finding_at(each.document, path, message), file=each.file)
+    return finding_at(document, path, message)
+
+
+def check_values(
+    file: Path, chart: Path, overlay: Mapping[str, Any] | None = None, over: Sequence[Path] = ()
+) -> list[Finding]:
+    """Return the problems of a values file and of those laid over it, in the order of the files.
+
+    `overlay` holds values that override them, as `helm --set` does. Raises `ChartNotFoundError`.
     """
     loaded = Chart(chart)
-    try:
-        document = read_document(file)
-    except DocumentError as error:
-        return unreadable_findings(error)
-    return loaded.check(document, overlay)
+    documents: list[Document] = []
+    unreadable: list[Finding] = []
+    for each in (file, *over):
+        try:
+            documents.append(read_document(each))
+        except DocumentError as error:
+            place = None if each is file else each
+            unreadable += [replace(found, file=place) for found in unreadable_findings(error)]
+    if unreadable:
+        return unreadable
+    laid = [Overlay(each, document) for each, document in zip(over, documents[1:], strict=True)]
+    return loaded.check(documents[0], overlay, laid)
 
 
 def finding_at(document: Document, path: FieldPath, message: str) -> Finding:

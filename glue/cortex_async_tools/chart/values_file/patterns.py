@@ -2,13 +2,15 @@
 
 _LABEL = "lower-case letters, digits and `-`, with a letter or digit first and last"
 _DOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_REPOSITORY = "[a-z0-9]+([._-]+[a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
 _HTTP = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
 
 _WORDS = {
     "^[a-z]([-a-z0-9]*[a-z0-9])?$": "lower-case letters, digits and `-`, a letter first and no `-` last",
     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": _LABEL,
     f"^{_DOMAIN}$": f"{_LABEL}; dots may join several such parts",
-    "^[a-z0-9]+([._-]+[a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$": (
+    f"^{_REPOSITORY}$": "a registry such as registry.internal:5000, in lower case",
+    f"^({_REPOSITORY})?$": (
         "a repository such as registry.internal/team/cortex-async, in lower case and without a tag"
     ),
     "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$": "a tag: at most 128 letters, digits, `_`, `.` and `-`",

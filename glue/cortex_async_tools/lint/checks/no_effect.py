@@ -37,6 +37,10 @@ def no_effect(values: MergedValues) -> Iterator[FieldMessage]:
     if values["gateway"]["autoscaling"]["enabled"]:
         reason = "gateway.autoscaling.enabled is true, so that the autoscaler sets the number"
         yield from _warn(values, ("gateway", "replicas"), reason)
+    if values["gitops"]["enabled"]:
+        for name in sorted(values["test"]):
+            reason = "gitops.enabled is true, so that there is no pod for helm test"
+            yield from _warn(values, ("test", name), reason)
     for path in _SWITCHED:
         holder = _at(values, path)
         if not holder["enabled"]:
