@@ -224,6 +224,7 @@ def _mend_platform(result: Values) -> None:
     if is_shared or not networking.get("httpRoute", {}).get("parentRefs"):
         networking.pop("httpRoute", None)
     networking.pop("ingress" if is_shared else "", None)
+    result.get("gateway", {}).pop("apiKeys" if is_shared else "", None)
     if result.get("emulator", {}).get("enabled"):
         result["emulator"].setdefault("image", "emulator:1")
         result["emulator"]["image"] = result["emulator"]["image"] or "emulator:1"

@@ -36,7 +36,10 @@ _EMULATOR = {
     "serviceAccount": {"annotations": None},
 }
 NEEDS |= {key: at("client.existingSecret", None) for key in ("client.environment", "client.operatorEndpoint")}
-_UNROUTED = {"networking": {name: {"enabled": False} for name in ("httpRoute", "ingress")}}
+_UNROUTED = {
+    "networking": {name: {"enabled": False} for name in ("httpRoute", "ingress")},
+    "gateway": {"apiKeys": {"secretName": None}},
+}
 NEEDS["gateway.shared"] = _UNROUTED
 NEEDS |= {
     f"gateway.{key}": merged(_UNROUTED, at("gateway.shared", True)) for key in ("sharedName", "sharedNamespace")

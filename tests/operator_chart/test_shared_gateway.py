@@ -156,7 +156,7 @@ def test_the_chaining_address_is_another_name_of_the_gateway(render: Render) -> 
 def test_a_service_or_namespace_that_is_there_already_is_left_alone(tmp_path: pathlib.Path) -> None:
     def rendered(server: ApiServer) -> set[str]:
         values = tmp_path / "values.yaml"
-        values.write_text(json.dumps({**GATEWAY, "chaining": {"enabled": True}}))
+        values.write_text(json.dumps({**GATEWAY, "image": {"repository": "x"}, "chaining": {"enabled": True}}))
         with serving(server, tmp_path) as cluster:
             words = ["template", "operator", str(CHART), "--values", str(values), "--namespace", "default"]
             done = subprocess.run(
