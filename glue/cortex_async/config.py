@@ -181,11 +181,11 @@ def parse(document: object) -> ApiConfig:
     return api
 
 
-def add_config_argument(parser: argparse.ArgumentParser) -> None:
+def add_config_argument(parser: "argparse._ActionsContainer", *, required: bool = True) -> None:
     """Add `--config FILE`, which every command that runs in the cluster takes."""
     parser.add_argument(
         "--config",
-        required=True,
+        required=required,
         metavar="FILE",
         help="the api.json that the chart renders into ConfigMap api-<name>",
     )

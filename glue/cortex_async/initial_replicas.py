@@ -5,16 +5,13 @@ The chart itself never writes the number, since every upgrade would set it back 
 
 import argparse
 import json
-import ssl
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from cortex_async import config, limits
 from cortex_async.errors import CortexError
-
-_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_SERVER = "https://kubernetes.default.svc"
+from cortex_async.http import kubernetes
 
 
 class ScaleError(CortexError):
@@ -25,11 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     config.add_config_argument(parser)
     parser.add_argument("--replicas", type=int, required=True, help="the number of replicas to set")
-    parser.add_argument("--server", default=_SERVER, help="URL of the Kubernetes API (default: %(default)s)")
+    parser.add_argument(
+        "--server", default=kubernetes.SERVER, help="URL of the Kubernetes API (default: %(default)s)"
+    )
     parser.add_argument(
         "--account",
         type=Path,
-        default=_ACCOUNT,
+        default=kubernetes.ACCOUNT,
         metavar="FOLDER",
         help="the service account's token, namespace and ca.crt (default: %(default)s)",
     )
@@ -49,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             "Content-Type": "application/merge-patch+json",
         },
     )
-    context = None if url.startswith("http:") else _trust(args.account / "ca.crt")
+    context = None if url.startswith("http:") else kubernetes.trust(args.account / "ca.crt")
     try:
         with urllib.request.urlopen(request, timeout=limits.KUBERNETES_SECONDS, context=context):  # noqa: S310
             pass
@@ -60,10 +59,3 @@ def run(args: argparse.Namespace) -> int:
         raise ScaleError(f"cannot reach Kubernetes at {args.server}: {error}") from error
     print(f"{namespace}/{name} has {args.replicas} replicas to begin with")
     return 0
-
-
-def _trust(ca_file: Path) -> ssl.SSLContext:
-    """Trust the cluster's own authority, whose certificate often lacks what RFC 5280 asks of one."""
-    context = ssl.create_default_context(cafile=ca_file)
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context

@@ -89,6 +89,11 @@ SAMPLE_IDLE_SECONDS = 2.0  # while nothing is in flight: a submit of another gat
 SAMPLE_VALID_SECONDS = 35.0  # three looks may fail; then no number is better than an old one
 SAMPLE_CALL_SECONDS = 2.0  # KEDA waits 3 s for an answer
 KUBERNETES_SECONDS = 10.0  # for one answer of the Kubernetes API
+SHARED_QUEUES_SECONDS = 5.0  # a shared gateway that begins waits that long for the queues of its APIs
+KUBERNETES_PAGE = 500  # objects of one answer
+KUBERNETES_WATCH_SECONDS = 240  # of one watch, after which the next goes on: a dead connection is noticed by then
+KUBERNETES_AGAIN_SECONDS = 0.5  # between two watches, so that one that ends at once does not spin
+KUBERNETES_RETRY_LONGEST_SECONDS = 5.0
 SAMPLE_UNREAD_SECONDS = 120.0  # then nobody wants samples: Prometheus comes once a minute at the least
 
 # Waiting for a result at the gateway ----------------------------------------------------------------------------
@@ -97,6 +102,8 @@ WAIT_FIRST_SECONDS = 0.1  # between two looks into the bucket (HeadObject); then
 WAIT_LONGEST_SECONDS = 5.0  # between two looks
 WAIT_LOOKS_A_SECOND = 200  # of all waiters together: a look costs about 0.2 ms of CPU
 WAITERS_AT_MOST = 1_000  # of one gateway; beyond, the status is answered at once
+
+RECENT_REQUESTS = 100  # ids that a gateway remembers of each API, for the operator's page
 
 # Presigned URLs of S3 -----------------------------------------------------------------------------------------
 UPLOAD_REQUEST_BYTES = 4096  # of the call that begins an upload

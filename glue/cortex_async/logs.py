@@ -16,6 +16,12 @@ _encode = json.JSONEncoder(default=str).encode
 # version, trace id, parent id, flags; a later version may add to them (W3C Trace Context, section 3.2)
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?")
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
+_api: ContextVar[str | None] = ContextVar("api", default=None)
+
+
+def about_api(name: str) -> None:
+    """Write the name of an API into every line of this task from now on."""
+    _api.set(name)
 
 
 def within_trace(traceparent: str | None) -> None:
@@ -31,9 +37,9 @@ def current_traceparent() -> str | None:
 class JsonLines(logging.Formatter):
     """One record a line: time, level, message, trace id, the fields given by `extra`, and the traceback."""
 
-    def __init__(self, component: str, api: str) -> None:
+    def __init__(self, component: str, api: str | None) -> None:
         super().__init__()
-        self._common = {"component": component, "api": api}
+        self._common = {"component": component} | ({"api": api} if api else {})
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
@@ -43,6 +49,8 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **self._common,
         }
+        if api := _api.get():
+            line["api"] = api
         if traceparent := _traceparent.get():
             line["trace_id"] = traceparent.split("-")[1]
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
@@ -51,8 +59,11 @@ class JsonLines(logging.Formatter):
         return _encode(line)
 
 
-def configure(component: str, api: str) -> None:
-    """Send all logging to standard error, from the level named by CORTEX_LOG_LEVEL (default: info) on."""
+def configure(component: str, api: str | None) -> None:
+    """Send all logging to standard error, from the level named by CORTEX_LOG_LEVEL (default: info) on.
+
+    `api` is None where one process serves many: then `about_api` says which one a line is about.
+    """
     name = os.environ.get("CORTEX_LOG_LEVEL", "info")
     level = logging.getLevelNamesMapping().get(name.upper())
     if level is None:

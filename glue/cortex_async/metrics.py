@@ -4,11 +4,11 @@ Measured on top of what a dispatcher imports anyway: prometheus_client takes 0.7
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+import collections
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import prometheus_client
 from aiohttp import web
@@ -68,7 +68,7 @@ def handler(registry: CollectorRegistry) -> Callable[[web.Request], Awaitable[we
     return metrics
 
 
-Values = dict[tuple[str, ...], float]
+Values = Mapping[tuple[str, ...], float]
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,15 @@ class Reading:
     labels: tuple[str, ...] = ()
 
 
+def new_family(reading: Reading, labels: Sequence[str]) -> Any:
+    """Return a family for the values of a reading, which come after those of `labels`."""
+    return _FAMILIES[reading.type](reading.name, reading.help, labels=(*labels, *reading.labels))
+
+
 class Readings(Collector):
     """All readings of one API."""
 
-    def __init__(self, registry: CollectorRegistry, api_name: str, readings: list[Reading]) -> None:
+    def __init__(self, registry: CollectorRegistry, api_name: str, readings: Sequence[Reading]) -> None:
         self._readings = readings
         self._api = api_values(api_name)
         registry.register(self)
@@ -97,7 +102,7 @@ class Readings(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read everything."""
         for each in self._readings:
-            family = _FAMILIES[each.type](each.name, each.help, labels=(*API_LABELS, *each.labels))
+            family = new_family(each, API_LABELS)
             for values, value in each.read().items():
                 family.add_metric((*self._api, *values), value)
             yield family
@@ -111,16 +116,15 @@ class Readings(Collector):
 class AwsCalls:
     """Counts the tries of calls to AWS."""
 
-    def __init__(self, registry: CollectorRegistry, api_name: str) -> None:
-        self._tries: Counter[tuple[str, str]] = Counter()
-        calls = Reading(
+    def __init__(self) -> None:
+        self._tries: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.reading = Reading(
             "counter",
             "cortex_async_aws_calls",
             "Tries of calls to S3 and SQS; result is ok, refused (a permission, a name) or unavailable.",
-            lambda: {labels: count for labels, count in self._tries.items()},
+            lambda: {tried: count for tried, count in self._tries.items()},
             ("operation", "result"),
         )
-        Readings(registry, api_name, [calls])
 
     def observe(self, operation: str, result: str) -> None:
         """Count one try."""

@@ -20,6 +20,7 @@ from cortex_operator.dashboard import Dashboard
 from cortex_operator.deploying import Deployer
 from cortex_operator.helm import Helm
 from cortex_operator.kubernetes import Cluster, Kubernetes, find_cluster
+from cortex_operator.measures import Measures
 
 _SHUTDOWN_SECONDS = 10.0
 
@@ -34,7 +35,8 @@ async def serve(settings: OperatorConfig, cluster: Cluster) -> None:
         helm = Helm(settings.helm, settings.chart, settings.deploy.timeout_seconds)
         deployer = Deployer(settings.deploy, catalogue, kubernetes, helm)
         guard = Guard(settings, session)
-        dashboard = Dashboard(catalogue, deployer, guard, session)
+        measures = Measures(settings, kubernetes, session)
+        dashboard = Dashboard(catalogue, deployer, guard, session, measures, dead_letters=settings.dead_letters)
         operator = Operator(settings, catalogue, deployer, guard, kubernetes, dashboard)
         runner = web.AppRunner(
             operator.application(),

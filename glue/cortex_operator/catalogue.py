@@ -90,6 +90,10 @@ class Catalogue:
         )
         return len(await gathered(listed))
 
+    async def api_json(self, api: Api) -> dict[str, Any]:
+        """Return what the API's glue is told."""
+        return await self._told(api)
+
     async def deployed_values(self, api: Api) -> Values | None:
         """Return what the newest revision was made of, where Helm's Secrets may be read."""
         return (await self._release(api))[1]

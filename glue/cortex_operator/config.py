@@ -8,7 +8,7 @@ from typing import Any
 
 from cortex_async.errors import ConfigError
 
-RIGHTS = frozenset({"read", "logs", "refresh", "submit", "deploy"})
+RIGHTS = frozenset({"read", "logs", "refresh", "submit", "deploy", "dead-letters"})
 """What a call may need a caller to be for."""
 
 
@@ -53,7 +53,13 @@ class OperatorConfig:
     releases: bool = False
     """Whether Helm's release Secrets may be read: for the history, and the configuration as it was deployed."""
     endpoint_url: str | None = None
-    """Before the path of an API, as callers reach it. None: the API's own gateway Service."""
+    """Before the path of an API, as callers reach it. None: the API's own gateway Service, else the shared one."""
+    gateway_url: str | None = None
+    """Of the shared gateway, for the APIs that have none of their own. None: there is none."""
+    gateway_namespace: str | None = None
+    """Of the shared gateway's pods."""
+    dead_letters: bool = False
+    """Whether the page shows dead letters, for which the operator needs rights in AWS."""
     public_url: str | None = None
     """Of the operator, as browsers reach it. None: as the call reached it."""
     log_url: str | None = None

@@ -4,6 +4,7 @@ A browser proves who it is by a token in a cookie that no script and no other si
 second cookie's value, so that no other site can send it.
 """
 
+import asyncio
 import hmac
 import json
 import re
@@ -15,10 +16,13 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from cortex_operator import dead_letters
+from cortex_operator.apis import Api
 from cortex_operator.auth import Guard
 from cortex_operator.catalogue import Catalogue
 from cortex_operator.deploying import Deployer
 from cortex_operator.errors import NotAllowed, Refused
+from cortex_operator.measures import Measured, Measures
 from cortex_operator.pages import page
 
 _TOKEN, _CSRF = "cortex_token", "cortex_csrf"
@@ -27,6 +31,8 @@ _SHOWN_BYTES = 65_536
 _GATEWAY_SECONDS = 20.0
 _LOOK_AGAIN_SECONDS = 10
 _FOLLOW_SECONDS = 2
+_MEASURED_APIS = 100
+"""With more APIs their list shows no measures, since all of their pods would be asked."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Form = Mapping[str, Any]
 
@@ -35,8 +41,17 @@ class Dashboard:
     """The pages."""
 
     def __init__(
-        self, catalogue: Catalogue, deployer: Deployer, guard: Guard, session: aiohttp.ClientSession
+        self,
+        catalogue: Catalogue,
+        deployer: Deployer,
+        guard: Guard,
+        session: aiohttp.ClientSession,
+        measures: Measures,
+        *,
+        dead_letters: bool = False,
     ) -> None:
+        self._dead_letters = dead_letters
+        self._measures = measures
         self._catalogue = catalogue
         self._deployer = deployer
         self._guard = guard
@@ -48,6 +63,10 @@ class Dashboard:
         app.router.add_get("/dashboard/{name}", self._shown(self._api))
         app.router.add_get("/dashboard/{name}/requests/{id}", self._shown(self._request))
         app.router.add_post("/dashboard/sign-in", self._shown(self._sign_in))
+        if self._dead_letters:
+            app.router.add_get("/dashboard/{name}/dead-letters", self._shown(self._list_dead_letters))
+            app.router.add_post("/dashboard/{name}/dead-letters/redrive", self._shown(self._redrive))
+            app.router.add_post("/dashboard/{name}/dead-letters/purge", self._shown(self._purge))
         app.router.add_post("/dashboard/{name}/refresh", self._shown(self._refresh))
         app.router.add_post("/dashboard/{name}/submit", self._shown(self._submit))
 
@@ -68,7 +87,12 @@ class Dashboard:
 
     async def _apis(self, request: web.Request) -> web.Response:
         await self._check(request, "read")
-        apis = [(each, _moment(each.last_updated)) for each in await self._catalogue.all()]
+        found = await self._catalogue.all()
+        measured = await self._measures.read() if len(found) <= _MEASURED_APIS else {}
+        apis = [
+            (each, _moment(each.last_updated), measured.get((each.namespace, each.name), Measured()))
+            for each in found
+        ]
         return _page(request, "apis", apis=apis, refresh=_LOOK_AGAIN_SECONDS)
 
     async def _api(self, request: web.Request) -> web.Response:
@@ -78,7 +102,38 @@ class Dashboard:
         description = await self._catalogue.description(name, "", datetime.now(UTC))
         counts = {key: number for key, number in description["status"]["replica_counts"].items() if number}
         versions = [(each["api_id"], _moment(each["last_updated"])) for each in document["api_versions"]]
-        return _page(request, "api", api=document, counts=counts, versions=versions)
+        api = await self._catalogue.find(name)
+        measured = (await self._measures.read(api)).get((api.namespace, name), Measured())
+        return _page(
+            request,
+            "api",
+            api=document,
+            counts=counts,
+            versions=versions,
+            measured=measured,
+            dead_letters=self._dead_letters,
+            requests=await self._recent(request, api, str(document["endpoint"])),
+            refresh=_LOOK_AGAIN_SECONDS if "refresh" in request.query else None,
+        )
+
+    async def _recent(self, request: web.Request, api: Api, endpoint: str) -> list[Mapping[str, Any]] | None:
+        """Return the requests that were submitted last, or None for who may not submit: an id shows a result."""
+        try:
+            await self._check(request, "submit")
+        except NotAllowed:
+            return None
+        ids = [each for each in await self._measures.recent(api) if _ID.fullmatch(each)]
+        answers = await asyncio.gather(*(self._status(f"{endpoint}/{each}") for each in ids))
+        return [{"id": each, **answer} for each, answer in zip(ids, answers, strict=True)]
+
+    async def _status(self, url: str) -> Mapping[str, Any]:
+        """Return what a gateway says of a request, without its result."""
+        try:
+            answer = await self._call("GET", url)
+        except Refused:
+            return {"status": "unknown"}
+        kept = ("status", "created_at", "started_at", "completed_at", "attempts")
+        return {name: answer[name] for name in kept if name in answer}
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
         form = await _form(request)
@@ -108,6 +163,37 @@ class Dashboard:
         if not _ID.fullmatch(str(answer.get("id"))):
             raise Refused("dashboard.not_accepted", f"the gateway did not take the request: {json.dumps(answer)}")
         return _to(f"/dashboard/{name}/requests/{answer['id']}")
+
+    async def _list_dead_letters(self, request: web.Request) -> web.Response:
+        await self._check(request, "dead-letters")
+        name = request.match_info["name"]
+        found = await dead_letters.listed(await self._api_json(name))
+        shown = [(each, _moment(each.submitted.timestamp()) if each.submitted else "") for each in found]
+        return _page(request, "dead_letters", api=name, letters=shown)
+
+    async def _redrive(self, request: web.Request) -> web.StreamResponse:
+        form = await _form(request)
+        await self._check(request, "dead-letters")
+        name = request.match_info["name"]
+        one = str(form.get("id", ""))
+        if not one and form.get("confirmed") != "yes":
+            raise Refused("dashboard.not_confirmed", f"nothing was done: tick the box to send all of {name} again")
+        await dead_letters.redrive(await self._api_json(name), [one] if one else [])
+        return _to(f"/dashboard/{name}/dead-letters")
+
+    async def _purge(self, request: web.Request) -> web.StreamResponse:
+        form = await _form(request)
+        await self._check(request, "dead-letters")
+        name = request.match_info["name"]
+        if form.get("confirmed") != name:
+            raise Refused(
+                "dashboard.not_confirmed", f"nothing was done: write {name} into the field to throw all away"
+            )
+        await dead_letters.purge(await self._api_json(name))
+        return _to(f"/dashboard/{name}/dead-letters")
+
+    async def _api_json(self, name: str) -> Mapping[str, Any]:
+        return await self._catalogue.api_json(await self._catalogue.find(name))
 
     async def _request(self, request: web.Request) -> web.Response:
         await self._check(request, "submit")

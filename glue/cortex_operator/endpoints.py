@@ -15,7 +15,10 @@ Endpoints = Mapping[tuple[str, str], str]
 
 
 async def find(config: OperatorConfig, kubernetes: Kubernetes, name: str | None = None) -> Endpoints:
-    """Return the URLs of every API, or of one: its path, after its own gateway Service or the configured URL."""
+    """Return the URLs of every API, or of one.
+
+    That is its path, after the configured URL, else its own gateway Service, else the shared gateway.
+    """
     paths, bases = {}, {}
     more = f",apiName={name}" if name else ""
     async for each in kubernetes.list("v1/configmaps", config.namespaces, labels=SELECTOR + more):
@@ -30,7 +33,8 @@ async def find(config: OperatorConfig, kubernetes: Kubernetes, name: str | None 
         port = each["spec"]["ports"][0]["port"]
         key = (namespace, each["metadata"]["labels"]["apiName"])
         bases[key] = f"http://{service}.{namespace}.svc.cluster.local{'' if port == 80 else f':{port}'}"
-    return {key: bases[key] + path for key, path in paths.items() if key in bases}
+    found = {key: bases.get(key, config.gateway_url) for key in paths}
+    return {key: base.rstrip("/") + paths[key] for key, base in found.items() if base}
 
 
 def api_json(config_map: Object) -> dict[str, Any]:

@@ -231,8 +231,11 @@ def _mend_platform(result: Values) -> None:
     if result.get("queue", {}).get("url"):
         result["queue"]["deleteOnUninstall"] = False
     networking = result.get("networking", {})
-    if not networking.get("httpRoute", {}).get("parentRefs"):
+    is_shared = result.get("gateway", {}).get("shared")
+    if is_shared or not networking.get("httpRoute", {}).get("parentRefs"):
         networking.pop("httpRoute", None)
+    networking.pop("ingress" if is_shared else "", None)
+    result.get("gateway", {}).pop("apiKeys" if is_shared else "", None)
     if result.get("emulator", {}).get("enabled"):
         result["emulator"].setdefault("image", "emulator:1")
         result["emulator"]["image"] = result["emulator"]["image"] or "emulator:1"

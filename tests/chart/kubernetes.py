@@ -84,7 +84,7 @@ def quantity(text: str) -> float:
 
 
 def _check_identities(objects: Sequence[Object]) -> None:
-    seen = [(each["kind"], each["metadata"]["name"]) for each in objects]
+    seen = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in objects]
     assert len(seen) == len(set(seen)), f"an object is there twice: {seen}"
     labels = [template["metadata"]["labels"] for owner, template in pods(objects) if owner["kind"] != "Pod"]
     for each in objects:
@@ -104,7 +104,7 @@ def _selectors(each: Object) -> Iterator[dict[str, str]]:
     spec = each.get("spec", {})
     if each["kind"] in {"Deployment", "PodDisruptionBudget"}:
         yield spec["selector"]["matchLabels"]
-    elif each["kind"] == "Service":
+    elif each["kind"] == "Service" and spec["type"] != "ExternalName":
         yield spec["selector"]
     elif each["kind"] == "NetworkPolicy":
         yield spec["podSelector"]["matchLabels"]

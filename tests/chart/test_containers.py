@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chart.helm_cli import Helm, minimal, one_container
-from chart.objects import api_json, api_pod, container, environment, find, user_container
+from chart.objects import api_json, api_pod, container, environment, find, kinds, user_container
 from chart.test_specification import PROBE_DEFAULTS
 
 
@@ -33,6 +33,12 @@ def test_every_container_finds_port_version_client_and_shared_folder(helm: Helm)
         "- name: default\n"
         "  operator_endpoint: http://operator.default.svc.cluster.local:8888"
     )
+
+
+def test_an_existing_secret_takes_the_place_of_the_charts_own(helm: Helm) -> None:
+    objects = helm.template(minimal(client={"existingSecret": "cortex-cli"}))
+    assert {"name": "client", "secret": {"secretName": "cortex-cli"}} in api_pod(objects)["volumes"]
+    assert "Secret" not in kinds(objects)
 
 
 def test_command_args_and_env_reach_the_container_as_they_are(helm: Helm) -> None:

@@ -34,6 +34,15 @@ _EMULATOR = {
     "networking": {name: {"enabled": False} for name in ("istio", "httpRoute", "ingress")},
     "serviceAccount": {"annotations": None},
 }
+NEEDS |= {key: at("client.existingSecret", None) for key in ("client.environment", "client.operatorEndpoint")}
+_UNROUTED = {
+    "networking": {name: {"enabled": False} for name in ("httpRoute", "ingress")},
+    "gateway": {"apiKeys": {"secretName": None}},
+}
+NEEDS["gateway.shared"] = _UNROUTED
+NEEDS |= {
+    f"gateway.{key}": merged(_UNROUTED, at("gateway.shared", True)) for key in ("sharedName", "sharedNamespace")
+}
 NEEDS |= {key: _EMULATOR for key in ("emulator.image", "emulator.resources.requests", "emulator.resources.limits")}
 
 OTHERS: dict[str, Any] = {
@@ -58,6 +67,7 @@ OTHERS: dict[str, Any] = {
     "queue.deleteOnUninstall": False,
     "terminationGracePeriodSeconds": 800,
     "client.operatorEndpoint": "http://other",
+    "client.existingSecret": "other",
     "securityContext.level": "restricted",
     "global": {"imageRegistry": "other"},
     "gateway.service.type": "NodePort",

@@ -27,6 +27,8 @@ class Images:
     example: str
     warm_model: str
     emulator: str
+    operator: str
+    client: str
 
     def values(self) -> dict[str, Any]:
         """What every release of the suites says: the image, and requests that a small node has room for."""
@@ -134,7 +136,8 @@ class Api:
         return found
 
     def _path(self) -> str:
-        place = f"/api/v1/namespaces/{self.cluster.namespace}/services/api-{self.name}-gateway:http/proxy"
+        gateway = "cortex-gateway" if self.values["gateway"].get("shared") else f"api-{self.name}-gateway"
+        place = f"/api/v1/namespaces/{self.cluster.namespace}/services/{gateway}:http/proxy"
         return f"{place}/{self.name}"
 
     @contextlib.contextmanager

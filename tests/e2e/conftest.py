@@ -19,8 +19,10 @@ COLUMNS = ["requests", "completed", "failed", "lost", "wrong", "repeated", "refu
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("e2e", "end-to-end suites")
     images = {"glue": "cortex-async:0.1.0", "example": "hello-world:1.0.0", "warm-model": "warm-model:1.0.0"}
-    for name, default in {**images, "emulator": "emulator:1.5.33"}.items():
+    images |= {"emulator": "emulator:1.5.33", "operator": "cortex-operator:0.1.0", "client": "cortex-client:0.1.0"}
+    for name, default in images.items():
         group.addoption(f"--{name}-image", default=default, help=f"image of that name (default: {default})")
+    group.addoption("--namespace-prefix", default="e2e", help="how the namespaces' names begin (default: e2e)")
     for word in ("stop", "start"):
         group.addoption(f"--{word}-kubelet", help=f"shell command that {word}s the node's kubelet")
 
@@ -67,19 +69,18 @@ def note(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def images(pytestconfig: pytest.Config) -> Images:
-    glue, example, warm, emulator = (
-        pytestconfig.getoption(f"{name}_image") for name in ("glue", "example", "warm_model", "emulator")
-    )
-    return Images(glue, example, warm, emulator)
+    names = ("glue", "example", "warm_model", "emulator", "operator", "client")
+    return Images(*(pytestconfig.getoption(f"{name}_image") for name in names))
 
 
 @pytest.fixture(scope="session")
 def make_namespace(pytestconfig: pytest.Config) -> Iterator[Callable[[], Cluster]]:
     """Make namespaces that are deleted after the session."""
     made: list[Cluster] = []
+    prefix = pytestconfig.getoption("namespace_prefix")
 
     def make() -> Cluster:
-        cluster = Cluster(Path(str(kubeconfig(pytestconfig))), f"e2e-{uuid.uuid4().hex[:6]}")
+        cluster = Cluster(Path(str(kubeconfig(pytestconfig))), f"{prefix}-{uuid.uuid4().hex[:6]}")
         try:
             cluster.kubectl("version", "--request-timeout", "20s")
         except Failed as error:

@@ -109,6 +109,8 @@ async def test_the_gateway_counts_its_clients_and_what_the_queue_holds(
     assert found.sum("cortex_async_gateway_requests_total", method="GET", status_code="404") == 1
     assert found.sum("cortex_async_queued") == 3
     assert found.sum("cortex_async_in_flight") == 3
+    async with http.get(f"http://127.0.0.1:{stack.gateway_admin_port}/requests") as response:
+        assert await response.json() == {"ids": ids[::-1]}
     assert scaling == {"in_flight": 3, "queued": 3, "active": 0, "age_seconds": scaling["age_seconds"]}
 
 

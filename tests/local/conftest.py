@@ -5,13 +5,14 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from support.processes import free_port
 
-from .running import ROOT, Local
+from .running import ROOT, Local, Write
 
 
 @pytest.fixture
@@ -60,3 +61,20 @@ def api(tmp_path: Path) -> Callable[..., list[str]]:
         return [str(file), "--port", "0", "--admin-port", "0"]
 
     return write
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a values file with one container, and return it."""
+
+    def made(name: str, program: str, *words: str, **fields: Any) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(Path(__file__).with_name(program), folder)
+        web = {"name": "web", "image": "web", "command": ["python", program, *words]}
+        file = folder / "values.yaml"
+        pod = {"port": free_port(), "containers": [web]}
+        file.write_text(yaml.safe_dump({"name": name, "pod": pod, **fields}, sort_keys=False))
+        return file
+
+    return made

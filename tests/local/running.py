@@ -73,3 +73,4 @@ def _environment(process: Path) -> bytes:
 
 Start = Callable[..., Local]
 Arguments = Callable[..., list[str]]
+Write = Callable[..., Path]

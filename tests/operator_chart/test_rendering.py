@@ -19,6 +19,12 @@ DEPLOYING: dict[str, Any] = {
     "deploy": {"enabled": True, "namespaces": ["apis"]},
     "auth": {"tokenSecret": "tokens"},
 }
+
+
+def _gateway(**values: Any) -> dict[str, Any]:
+    return {"gateway": {"enabled": True, **values}}
+
+
 WRITING = {"create", "update", "patch", "delete", "deletecollection", "*"}
 
 
@@ -166,6 +172,12 @@ def test_only_the_cluster_reaches_it_unless_the_values_say_otherwise(render: Ren
         ({"auth": {"sts": {"accounts": ["1"]}}}, "accounts"),
         ({"apis": {"endpointUrl": "ftp://x"}}, "endpointUrl"),
         ({"networkPolicy": {"from": []}}, "from"),
+        ({"chaining": {"enabled": True}}, "gateway.enabled"),
+        ({"deadLetters": {"enabled": True}}, "auth.tokenSecret"),
+        (_gateway(httpRoute={"enabled": True}), "gateway.httpRoute.parentRefs"),
+        (_gateway(autoscaling={"minReplicas": 5, "maxReplicas": 4}), "gateway.autoscaling.maxReplicas"),
+        (_gateway(resources={"requests": {"cpu": None}}), "gateway.resources.requests.cpu"),
+        (_gateway(service={"name": "operator"}), "gateway.service.name"),
     ],
     ids=str,
 )
@@ -216,6 +228,46 @@ CHANGES: dict[str, Any] = {
     "deploy.values": {"aws": {"region": "eu-west-1"}},
     "deploy.timeoutSeconds": 60,
     "apis.endpointUrl": "https://apis.internal",
+    "gateway.enabled": True,
+    "gateway.image.repository": "other",
+    "gateway.image.tag": "9",
+    "gateway.image.digest": "sha256:" + "1" * 64,
+    "gateway.service.name": "other",
+    "gateway.service.type": "NodePort",
+    "gateway.service.annotations": {"a": "b"},
+    "gateway.replicas": 3,
+    "gateway.autoscaling.enabled": False,
+    "gateway.autoscaling.minReplicas": 3,
+    "gateway.autoscaling.maxReplicas": 3,
+    "gateway.autoscaling.targetCPUUtilizationPercentage": 50,
+    "gateway.podDisruptionBudget.enabled": False,
+    "gateway.podDisruptionBudget.maxUnavailable": "25%",
+    "gateway.terminationGracePeriodSeconds": 90,
+    "gateway.resources.requests": {"cpu": "1"},
+    "gateway.resources.limits": {"cpu": "1"},
+    "gateway.aws.credentialsSecret": "keys",
+    "gateway.aws.extraEnv": [{"name": "A", "value": "b"}],
+    "gateway.serviceAccount.create": False,
+    "gateway.serviceAccount.name": "other",
+    "gateway.serviceAccount.annotations": {"a": "b"},
+    "gateway.httpRoute.enabled": True,
+    "gateway.httpRoute.parentRefs": [{"name": "other"}],
+    "gateway.httpRoute.hostnames": ["a.example.com"],
+    "gateway.httpRoute.annotations": {"a": "b"},
+    "gateway.ingress.enabled": True,
+    "gateway.ingress.className": "nginx",
+    "gateway.ingress.hosts": ["a.example.com"],
+    "gateway.ingress.tls": [{"secretName": "a"}],
+    "gateway.ingress.annotations": {"a": "b"},
+    "gateway.networkPolicy.from": [{"podSelector": {}}],
+    "gateway.networkPolicy.adminFrom": [{"podSelector": {}}],
+    "gateway.podMonitor.enabled": True,
+    "gateway.podMonitor.interval": "10s",
+    "gateway.podMonitor.labels": {"a": "b"},
+    "chaining.enabled": True,
+    "deadLetters.enabled": True,
+    "deadLetters.credentialsSecret": "keys",
+    "deadLetters.extraEnv": [{"name": "A", "value": "b"}],
     "publicUrl": "https://operator.internal",
     "logUrl": "https://logs.internal/{name}",
     "networkPolicy.enabled": False,
@@ -236,6 +288,22 @@ NEEDS: dict[str, dict[str, Any]] = {
     "auth.tokenKey": {"auth": {"tokenSecret": "tokens"}},
     "deploy.enabled": {"deploy": {"namespaces": ["apis"]}, "auth": {"tokenSecret": "tokens"}},
 }
+NEEDS |= {key: {"gateway": {"enabled": True}} for key in CHANGES if key.startswith(("gateway.", "chaining."))}
+NEEDS["gateway.enabled"] = {}
+LETTERS = {"deadLetters": {"enabled": True}, "auth": {"tokenSecret": "tokens"}}
+NEEDS |= {f"deadLetters.{key}": LETTERS for key in ("credentialsSecret", "extraEnv")}
+NEEDS["deadLetters.enabled"] = {"auth": {"tokenSecret": "tokens"}}
+NEEDS["gateway.replicas"] = {"gateway": {"enabled": True, "autoscaling": {"enabled": False}}}
+ROUTED = {"enabled": True, "parentRefs": [{"name": "public"}]}
+NEEDS |= {
+    f"gateway.httpRoute.{key}": _gateway(httpRoute=ROUTED) for key in ("parentRefs", "hostnames", "annotations")
+}
+NEEDS["gateway.httpRoute.enabled"] = _gateway(httpRoute={**ROUTED, "enabled": False})
+NEEDS |= {
+    f"gateway.ingress.{key}": _gateway(ingress={"enabled": True})
+    for key in ("className", "hosts", "tls", "annotations")
+}
+NEEDS |= {f"gateway.podMonitor.{key}": _gateway(podMonitor={"enabled": True}) for key in ("interval", "labels")}
 
 
 def _keys(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:

@@ -1,16 +1,20 @@
 """The pages, as a browser without JavaScript uses them."""
 
 import html
+import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest_asyncio
+from aiohttp import web
 
 from operator_server.conftest import MakeOperator
 from support.coming_gateway import ComingGateway, gateway_running
 from support.kubernetes_api import Serving
 from support.operator_process import TOKEN, RunningOperator, add_api
+from support.processes import free_port
 
 
 @pytest_asyncio.fixture
@@ -120,3 +124,79 @@ async def test_a_request_is_submitted_and_followed(
         said = html.unescape(await _page(browser, operator.url + path))
         assert '"n": 2' in said
         assert '<meta http-equiv="refresh"' not in said
+
+
+async def test_the_pages_tell_what_the_pods_measure_and_the_requests_that_came_last(
+    cluster: Serving, make_operator: MakeOperator, browser: aiohttp.ClientSession
+) -> None:
+    add_api(cluster.server, "hello")
+    gateway = ComingGateway()
+    gateway.documents["0-older"] = {"id": "0-older", "status": "failed", "attempts": 3, "error": {"code": "x"}}
+    gateway.documents["1-newer"] = {"id": "1-newer", "status": "completed", "result": "secret", "attempts": 1}
+    labels = 'api_name="hello",api_kind="AsyncAPI"'
+    lines = [
+        f"cortex_async_queued{{{labels}}} 1234.0",
+        f"cortex_async_in_flight{{{labels}}} 1237.0",
+        f"cortex_async_backlog_seconds{{{labels}}} 90.0",
+        f'cortex_async_results_total{{{labels},status="completed",code=""}} 41.0',
+        f'cortex_async_results_total{{{labels},status="failed",code="rejected"}} 2.0',
+        f"cortex_async_dead_letters_total{{{labels}}} 7.0",
+    ]
+    ids = {"ids": ["0-older", "1-newer", "<script>"]}
+    async with pod_answering({"/metrics": "\n".join(lines) + "\n", "/requests": json.dumps(ids)}) as port:
+        add_pod(cluster, "hello", "gateway", port)
+        with gateway_running(gateway) as url:
+            operator = make_operator(endpointUrl=url)
+            listed = await _page(browser, f"{operator.url}/dashboard")
+            assert [text for text in ("1,234", "1,237", "1 min 30 s") if text not in listed] == []
+            seen = await _page(browser, f"{operator.url}/dashboard/hello")
+            assert "1-newer" not in seen
+            await _send(browser, f"{operator.url}/dashboard/sign-in", seen, token=TOKEN)
+            seen = await _page(browser, f"{operator.url}/dashboard/hello?refresh")
+    rows = re.findall(r"<td>([^<]*)</td><td class=\"number\">([^<]*)</td>", seen)
+    found = {name: re.sub(r" \(.*", "", value) for name, value in rows}
+    assert found["Completed, by the pods that run"] == "41"
+    assert found["Failed, by the pods that run"] == "2"
+    assert found["Dead letters, by the pods that run"] == "7"
+    assert re.findall(r"<code>([^<]+)</code></a>", seen) == ["1-newer", "0-older"]
+    assert re.findall(r'class="request_(\w+)"', seen) == ["completed", "failed"]
+    assert "secret" not in seen
+    assert '<meta http-equiv="refresh" content="10">' in seen
+
+
+async def test_a_pod_that_says_nothing_leaves_a_page_without_its_numbers(
+    cluster: Serving, operator: RunningOperator, browser: aiohttp.ClientSession
+) -> None:
+    add_api(cluster.server, "hello")
+    add_pod(cluster, "hello", "gateway", free_port())
+    async with pod_answering({"/metrics": "}{ no metrics"}) as port:
+        add_pod(cluster, "hello", "other", port)
+        assert '<td class="number">\N{EN DASH}</td>' in await _page(browser, f"{operator.url}/dashboard")
+
+
+@asynccontextmanager
+async def pod_answering(texts: Mapping[str, str]) -> AsyncIterator[int]:
+    """Serve the admin port of a pod."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text=texts[request.path]) if request.path in texts else web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    yield port
+    await runner.cleanup()
+
+
+def add_pod(cluster: Serving, api: str, component: str, admin_port: int) -> None:
+    labels = {"apiName": api, "cortex.dev/api": "true", "app.kubernetes.io/component": component}
+    container = {"name": component, "ports": [{"name": "admin", "containerPort": admin_port}]}
+    document = {
+        "metadata": {"name": f"{api}-{component}", "labels": labels},
+        "spec": {"containers": [container]},
+        "status": {"phase": "Running", "podIP": "127.0.0.1"},
+    }
+    cluster.server.add("v1", "pods", document)

@@ -97,6 +97,25 @@ def test_an_endpoint_is_where_callers_reach_the_api(cluster: Serving, make_opera
     assert one["endpoint"] == "https://apis.internal/v1/hello"
 
 
+def test_an_api_without_a_gateway_of_its_own_is_reached_by_the_shared_one(
+    cluster: Serving, make_operator: MakeOperator
+) -> None:
+    for name in ("own", "shared"):
+        add_api(cluster.server, name)
+    cluster.server.remove("services", "api-shared-gateway")
+    found = {
+        each["metadata"]["name"]: each["endpoint"]
+        for each in get(make_operator(gatewayUrl="http://front"), "/get")
+    }
+    assert found == {
+        "own": "http://api-own-gateway.default.svc.cluster.local/own",
+        "shared": "http://front/shared",
+    }
+    assert [each["endpoint"] for each in get(make_operator(), "/get") if each["metadata"]["name"] == "shared"] == [
+        ""
+    ]
+
+
 def test_replicas_of_an_older_template_do_not_count_as_up_to_date(
     cluster: Serving, operator: RunningOperator
 ) -> None:

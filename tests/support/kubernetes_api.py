@@ -41,6 +41,12 @@ KINDS: dict[str, dict[str, str]] = {
     "autoscaling/v2": {"horizontalpodautoscalers": "HorizontalPodAutoscaler"},
     "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
     "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy", "ingressclasses": "IngressClass"},
+    "rbac.authorization.k8s.io/v1": {
+        "clusterroles": "ClusterRole",
+        "clusterrolebindings": "ClusterRoleBinding",
+        "roles": "Role",
+        "rolebindings": "RoleBinding",
+    },
     "keda.sh/v1alpha1": {"scaledobjects": "ScaledObject", "triggerauthentications": "TriggerAuthentication"},
 }
 _VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
@@ -56,7 +62,10 @@ class ApiServer:
         self.forbidden: set[str] = set()  # plurals that nobody may read
         self.hold_rollouts = False  # whether new pods stay unready
         self.calls: list[tuple[str, str]] = []
+        self.forgotten_version = 0  # changes up to it can be watched no more
         self._version = 1
+        self._deleted: list[tuple[int, Key, Object]] = []
+        self._watches = 0  # raised to end those that are open
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=2**24)
@@ -191,6 +200,8 @@ class ApiServer:
             if (api_version(request), *place(request, document["metadata"]["name"])) in self.objects:
                 return refusal(409, f"{plural} {document['metadata']['name']} already exists")
             return web.json_response(self.add(api_version(request), plural, document), status=201)
+        if plural not in KINDS.get(api_version(request), ()):
+            return refusal(404, f"no resource {plural} of {api_version(request)}")
         if "watch" in request.query:
             return await self._watch(request)
         found = [each for _, each in self._asked_for(request)]
@@ -222,10 +233,19 @@ class ApiServer:
         kind = KINDS[api_version(request)][request.match_info["plural"]]
         bookmark = {"annotations": {"k8s.io/initial-events-end": "true"}, "resourceVersion": str(self._version)}
         sent: dict[Key, Object] = {}
+        known = int(request.query.get("resourceVersion") or "0")
+        if 0 < known <= self.forgotten_version:
+            expired = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+            await answer.write(json.dumps({"type": "ERROR", "object": expired}).encode() + b"\n")
+            return answer
         if request.query.get("sendInitialEvents") != "true":  # what was there has been listed
-            sent = {key: each for key, each in self._asked_for(request)}
+            there = self._asked_for(request)
+            sent = {key: each for key, each in there if not known or _version_of(each) <= known}
+            gone = [(key, each) for version, key, each in self._deleted if known and version > known]
+            sent |= {key: each for key, each in gone if self._is_asked_for(request, key, each)}
             bookmark = {}
-        while True:
+        number = self._watches
+        while number == self._watches:
             now = dict(self._asked_for(request))
             events = [("DELETED", sent[key]) for key in sent.keys() - now.keys()]
             for key, each in now.items():
@@ -241,6 +261,18 @@ class ApiServer:
                 await answer.write(json.dumps({"type": name, "object": each}).encode() + b"\n")
             sent = copy.deepcopy(now)
             await asyncio.sleep(0.02)
+        return answer
+
+    def end_watches(self, *, forget: bool = False) -> None:
+        """End all watches that are open; with `forget` the versions that they know are too old to go on from."""
+        self._watches += 1
+        if forget:
+            self._version += 1
+            self.forgotten_version = self._version
+
+    def remove(self, plural: str, name: str, namespace: str = "default") -> None:
+        """Delete an object."""
+        self._delete(next(key for key in self.objects if key[1:] == (plural, namespace, name)))
 
     def _asked_for(self, request: web.Request) -> list[tuple[Key, Object]]:
         return [(key, each) for key, each in self.objects.items() if self._is_asked_for(request, key, each)]
@@ -269,6 +301,9 @@ class ApiServer:
 
     def _delete(self, key: Key) -> None:
         deleted = self.objects.pop(key)
+        self._version += 1
+        deleted = {**deleted, "metadata": {**deleted["metadata"], "resourceVersion": str(self._version)}}
+        self._deleted.append((self._version, key, deleted))
         if key[1] == "deployments":
             wanted = deleted["spec"]["selector"]["matchLabels"].items()
             for other, each in list(self.objects.items()):
@@ -335,6 +370,10 @@ def refusal(status: int, message: str) -> web.Response:
 
 def timestamp() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _version_of(each: Object) -> int:
+    return int(each["metadata"]["resourceVersion"])
 
 
 def _matches(labels: Mapping[str, str], part: str) -> bool:

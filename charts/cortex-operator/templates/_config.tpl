@@ -3,6 +3,10 @@
 {{- $values := .Values -}}
 {{- $tokenFile := $values.auth.tokenSecret -}}
 {{- with $tokenFile }}{{ $tokenFile = "/etc/cortex-operator/token/token" }}{{ end -}}
+{{- $gateway := dict -}}
+{{- if $values.gateway.enabled -}}
+{{- $gateway = dict "url" (printf "http://%s.%s.svc.cluster.local" $values.gateway.service.name .Release.Namespace) "namespace" .Release.Namespace -}}
+{{- end -}}
 {{- dict
   "port" 8888
   "clusterName" $values.clusterName
@@ -14,6 +18,9 @@
   "sts" (dict "accounts" ($values.auth.sts.accounts | default list) "endpointUrl" $values.auth.sts.endpointUrl)
   "releases" (or $values.releases.enabled $values.deploy.enabled)
   "endpointUrl" $values.apis.endpointUrl
+  "gatewayUrl" $gateway.url
+  "gatewayNamespace" $gateway.namespace
+  "deadLetters" $values.deadLetters.enabled
   "publicUrl" $values.publicUrl
   "logUrl" $values.logUrl
   "deploy" (dict

@@ -2,23 +2,9 @@
 {{- define "cortex-operator.pod" -}}
 serviceAccountName: {{ include "cortex-operator.service-account" . | quote }}
 automountServiceAccountToken: true
-enableServiceLinks: false
-{{- with uniq (concat (.Values.imagePullSecrets | default list) ((.Values.global).imagePullSecrets | default list)) }}
-imagePullSecrets: {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "cortex-operator.pod-defaults" . }}
 {{- /* a run of helm is finished before the pod goes */}}
 terminationGracePeriodSeconds: {{ .Values.deploy.enabled | ternary (add 60 (int .Values.deploy.timeoutSeconds)) 30 }}
-securityContext:
-  seccompProfile:
-    type: RuntimeDefault
-{{- range $key := list "nodeSelector" "tolerations" }}
-{{- with index $.Values $key }}
-{{ $key }}: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . | quote }}
-{{- end }}
 containers:
   - {{- include "cortex-operator.container" . | nindent 4 }}
 volumes:
@@ -37,7 +23,41 @@ volumes:
   {{- end }}
 {{- end }}
 
-{{- /* The operator's container: Pod Security restricted, and a read-only root file system. Input: the root context. */}}
+{{- /* Fields that every pod of the release has, after a line. Input: the root context. */}}
+{{- define "cortex-operator.pod-defaults" }}
+enableServiceLinks: false
+{{- with uniq (concat (.Values.imagePullSecrets | default list) ((.Values.global).imagePullSecrets | default list)) }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  seccompProfile:
+    type: RuntimeDefault
+{{- range $key := list "nodeSelector" "tolerations" }}
+{{- with index $.Values $key }}
+{{ $key }}: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{- /* Security context of containers: Pod Security restricted, and a read-only root file system. Input: the root context. */}}
+{{- define "cortex-operator.container-security" -}}
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+{{- with .Values.image.runAsUser }}
+runAsUser: {{ int . }}
+runAsGroup: {{ int . }}
+{{- end }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- /* The operator's container. Input: the root context. */}}
 {{- define "cortex-operator.container" -}}
 name: operator
 image: {{ include "cortex-operator.image" . | quote }}
@@ -46,6 +66,16 @@ args: [--config, /etc/cortex-operator/config/operator.json]
 env:
   - name: CORTEX_LOG_LEVEL
     value: {{ .Values.logLevel }}
+{{- if .Values.deadLetters.enabled }}
+  {{- with .Values.deadLetters.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.deadLetters.credentialsSecret }}
+envFrom:
+  - secretRef:
+      name: {{ . | quote }}
+{{- end }}
+{{- end }}
 ports:
   - name: http
     containerPort: 8888
@@ -60,18 +90,7 @@ ports:
 {{- with .Values.resources }}
 resources: {{- toYaml . | nindent 2 }}
 {{- end }}
-securityContext:
-  allowPrivilegeEscalation: false
-  capabilities:
-    drop: [ALL]
-  readOnlyRootFilesystem: true
-  runAsNonRoot: true
-  {{- with .Values.image.runAsUser }}
-  runAsUser: {{ int . }}
-  runAsGroup: {{ int . }}
-  {{- end }}
-  seccompProfile:
-    type: RuntimeDefault
+securityContext: {{- include "cortex-operator.container-security" . | nindent 2 }}
 volumeMounts:
   - name: config
     mountPath: /etc/cortex-operator/config

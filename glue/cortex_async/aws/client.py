@@ -68,12 +68,17 @@ def _ignore(_operation: str, _result: str) -> None:
 class AwsSession:
     """The connections and credentials that all services of one process share."""
 
-    def __init__(self, config: AwsConfig, observe: Observe = _ignore) -> None:
+    def __init__(self, config: AwsConfig, observe: Observe = _ignore, beside: "AwsSession | None" = None) -> None:
+        """Open one; with `beside` it uses the connections and credentials of another, and ends with that."""
         self.config = config
         self.observe = observe
-        self.credentials = Credentials()
         self.clock_offset = 0.0  # seconds to add to this machine's clock, learnt from refusals
-        self.http = aiohttp.ClientSession(
+        self.credentials: Credentials = beside.credentials if beside else Credentials()
+        self.http: aiohttp.ClientSession = beside.http if beside else self._connections()
+
+    @staticmethod
+    def _connections() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=Connector(keepalive_seconds=50, dns_seconds=60),
             auto_decompress=False,
             read_bufsize=limits.READ_AHEAD_BYTES,

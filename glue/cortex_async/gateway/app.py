@@ -24,7 +24,6 @@ from cortex_async.gateway.submit import Submission
 from cortex_async.gateway.uploads import Uploads
 from cortex_async.gateway.wait import Waiters, asked_seconds, preferred_seconds
 from cortex_async.http.connection import error_document
-from cortex_async.metrics import new_registry
 from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
@@ -50,7 +49,6 @@ class Gateway:
         budget: MemoryBudget | None = None,
         metrics: GatewayMetrics | None = None,
         spans: "SubmitSpans | None" = None,
-        sampler: Sampler | None = None,
     ) -> None:
         budget = budget or MemoryBudget()
         ids = RequestIds(config.cluster_name, config.name)
@@ -64,8 +62,8 @@ class Gateway:
         self._listing = Listing(config, ids, self._results, store) if config.gateway.list else None
         self._raw_results = RawResults(config, self._results, store, budget)
         self._cancelling = Cancelling(config, ids, store)
-        self._sampler = sampler or Sampler(60, 1)
-        self._metrics = metrics or GatewayMetrics(new_registry(), config.name, self._sampler)
+        self._metrics = metrics or GatewayMetrics(Sampler(60, 1))
+        self._sampler = self._metrics.sampler
         self._max_queued = config.gateway.max_queued
         self._keys = None
         if config.gateway.api_keys is not None:
@@ -155,7 +153,7 @@ class Gateway:
             raise AwsUnavailable("GetQueueUrl", "the queue has not been found yet")
         self._check_queued()
         request_id = await self._submission.accept(request, self.queue)
-        self._metrics.submitted()
+        self._metrics.submitted(request_id)
         seconds = preferred_seconds(request)
         if seconds and await self._has_ended_within(request, request_id, seconds):
             return await self._results.answer(request, request_id, accepted_headers(request, request_id))

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cortex_async import config, limits, logs, metrics, tracing
@@ -11,12 +12,12 @@ from cortex_async.backoff import PATIENT
 from cortex_async.config import ApiConfig
 from cortex_async.gateway import admin
 from cortex_async.gateway.app import Gateway
+from cortex_async.gateway.memory import within_limits
 from cortex_async.gateway.metrics import GatewayMetrics
 from cortex_async.gateway.scaling import Sampler
-from cortex_async.http.guard import Guard, connections_within_descriptors
+from cortex_async.http import kubernetes
 from cortex_async.http.server import listening, started, stop_signal
 from cortex_async.queue.sqs_queue import SqsQueue
-from cortex_async.storage.request_memory import budget_within, container_limit
 from cortex_async.storage.s3_store import S3Store
 
 if TYPE_CHECKING:
@@ -25,7 +26,39 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    config.add_config_argument(parser)
+    source = parser.add_mutually_exclusive_group(required=True)
+    config.add_config_argument(source, required=False)
+    source.add_argument(
+        "--shared",
+        action="store_true",
+        help="serve every API of the cluster, from their ConfigMaps, instead of one",
+    )
+    shared = parser.add_argument_group("with --shared")
+    shared.add_argument(
+        "--namespace",
+        dest="namespaces",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="serve the APIs of this namespace; repeatable (default: of every namespace)",
+    )
+    shared.add_argument("--port", type=int, default=8888, help="port of the APIs (default: %(default)s)")
+    shared.add_argument(
+        "--admin-port", type=int, default=15001, help="port of /metrics and /scaling (default: %(default)s)"
+    )
+    shared.add_argument(
+        "--server",
+        default=kubernetes.SERVER,
+        metavar="URL",
+        help="the Kubernetes API (default: %(default)s)",
+    )
+    shared.add_argument(
+        "--account",
+        type=Path,
+        default=kubernetes.ACCOUNT,
+        metavar="FOLDER",
+        help="the service account's token and ca.crt (default: %(default)s)",
+    )
     parser.add_argument(
         "--shutdown-delay",
         type=float,
@@ -45,6 +78,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT."""
+    if args.shared:
+        from cortex_async.gateway.shared import service  # noqa: PLC0415 - nothing of it in a gateway of one API
+
+        logs.configure("gateway", None)
+        asyncio.run(service.serve(args))
+        return 0
     api = config.load(args.config)
     logs.configure("gateway", api.name)
     asyncio.run(_serve(api, args.shutdown_delay, args.stall_timeout))
@@ -54,25 +93,20 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) -> None:
     stop = stop_signal()
     registry = metrics.new_registry()
-    aws_calls = metrics.AwsCalls(registry, api.name)
-    sampler = Sampler(api.scaling.window_seconds, api.scaling.target_in_flight)
+    aws_calls = metrics.AwsCalls()
+    counters = GatewayMetrics(Sampler(api.scaling.window_seconds, api.scaling.target_in_flight))
+    metrics.Readings(registry, api.name, [aws_calls.reading, *counters.readings])
     async with AsyncExitStack() as stack:
         spans = _spans(api)
         if spans is not None:
             stack.push_async_callback(spans.close)
         session = await stack.enter_async_context(AwsSession(api.aws, aws_calls.observe))
-        memory_limit = container_limit()
-        budget = budget_within(memory_limit)
+        budget, guard = within_limits()
         store = S3Store.open(session, api, PATIENT, budget)
-        counters = GatewayMetrics(registry, api.name, sampler)
-        gateway = Gateway(api, store, stall_seconds, budget, counters, spans, sampler)
-        most = connections_within_descriptors()
-        if memory_limit is not None:
-            most = min(most, budget.size // limits.CONNECTION_BYTES)
-        guard = Guard(most, budget)
+        gateway = Gateway(api, store, stall_seconds, budget, counters, spans)
         async with (
             listening(gateway.application(), api.gateway.port, stall_seconds, guard),
-            listening(admin.application(registry, sampler), api.gateway.admin_port),
+            listening(admin.application(registry, counters), api.gateway.admin_port),
         ):
             stopping = asyncio.create_task(stop.wait())
             finding = asyncio.create_task(SqsQueue.open(session, api, PATIENT))
@@ -82,9 +116,9 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
                 return
             gateway.queue = finding.result()
             started()
-            sampling = asyncio.create_task(sampler.run(gateway.queue.depth))
+            sampling = asyncio.create_task(counters.sampler.run(gateway.queue.depth))
             if api.gateway.max_queued is not None:
-                sampler.latest()  # so that it is sampled before the first submission
+                counters.sampler.latest()  # so that it is sampled before the first submission
             await stopping
             gateway.stopping = True
             gateway.stop_waiting()

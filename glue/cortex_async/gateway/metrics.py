@@ -1,21 +1,22 @@
 """What a gateway measures: the calls of its clients, and what the queue holds."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry
-
+from cortex_async import limits
 from cortex_async.gateway.scaling import Measure, Sampler
-from cortex_async.metrics import Reading, Readings, Values, status_label
+from cortex_async.metrics import Reading, Values, status_label
 
 
 class GatewayMetrics:
     """The counters of one gateway."""
 
-    def __init__(self, registry: CollectorRegistry, api_name: str, sampler: Sampler) -> None:
+    def __init__(self, sampler: Sampler) -> None:
         self._calls: Counter[tuple[str, str]] = Counter()
         self._submitted = 0
-        self._sampler = sampler
+        self.recent: deque[str] = deque(maxlen=limits.RECENT_REQUESTS)
+        """The ids that were submitted last."""
+        self.sampler = sampler
 
         def queue(name: str, text: str, value: Callable[[], float | None]) -> Reading:
             def read() -> Values:
@@ -31,43 +32,40 @@ class GatewayMetrics:
 
             return read
 
-        Readings(
-            registry,
-            api_name,
-            [
-                Reading(
-                    "counter",
-                    "cortex_async_gateway_requests",
-                    "HTTP requests of clients by method and status code.",
-                    lambda: {call: count for call, count in self._calls.items()},
-                    ("method", "status_code"),
-                ),
-                Reading(
-                    "counter",
-                    "cortex_async_submitted",
-                    "Requests that were put on the queue.",
-                    lambda: {(): self._submitted},
-                ),
-                queue("queued", "Requests that wait in the queue.", of(lambda found: found.queued)),
-                queue(
-                    "in_flight",
-                    "Requests that wait or are being processed.",
-                    of(lambda found: found.queued + found.active),
-                ),
-                queue(
-                    "in_flight_average",
-                    "The measure that scales: in flight, averaged.",
-                    of(lambda found: found.in_flight),
-                ),
-                queue("backlog_seconds", "Seconds since nothing waited, at most.", sampler.backlog_seconds),
-            ],
-        )
+        self.readings = [
+            Reading(
+                "counter",
+                "cortex_async_gateway_requests",
+                "HTTP requests of clients by method and status code.",
+                lambda: {call: count for call, count in self._calls.items()},
+                ("method", "status_code"),
+            ),
+            Reading(
+                "counter",
+                "cortex_async_submitted",
+                "Requests that were put on the queue.",
+                lambda: {(): self._submitted},
+            ),
+            queue("queued", "Requests that wait in the queue.", of(lambda found: found.queued)),
+            queue(
+                "in_flight",
+                "Requests that wait or are being processed.",
+                of(lambda found: found.queued + found.active),
+            ),
+            queue(
+                "in_flight_average",
+                "The measure that scales: in flight, averaged.",
+                of(lambda found: found.in_flight),
+            ),
+            queue("backlog_seconds", "Seconds since nothing waited, at most.", sampler.backlog_seconds),
+        ]
 
     def answered(self, method: str, status: int) -> None:
         """Count the answer to a client."""
         self._calls[method if method in ("GET", "POST", "DELETE") else "other", status_label(status)] += 1
 
-    def submitted(self) -> None:
+    def submitted(self, request_id: str) -> None:
         """Count a request that was put on the queue."""
         self._submitted += 1
-        self._sampler.window.submitted()
+        self.recent.append(request_id)
+        self.sampler.window.submitted()

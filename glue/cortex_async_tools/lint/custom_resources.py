@@ -12,7 +12,7 @@ _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _NAME = {"type": "string", "pattern": r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "maxLength": 253}
 _HOST = {"type": "string", "pattern": rf"^(\*\.)?{_LABEL}(\.{_LABEL})*$"}
 _PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
-_PATH = {"type": "string", "pattern": r"^(/[^/?#]+)+/?$", "maxLength": 1024}
+_PATH = {"type": "string", "pattern": r"^/$|^(/[^/?#]+)+/?$", "maxLength": 1024}
 
 
 def _closed(required: Sequence[str], **properties: Any) -> dict[str, Any]:

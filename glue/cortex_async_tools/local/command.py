@@ -19,24 +19,35 @@ from pathlib import Path
 from typing import Any
 
 from cortex_async_tools.chart.rendering import add_overlays_argument
-from cortex_async_tools.chart.values_file import ValuesError, check_values, find_chart
-from cortex_async_tools.local.emulator import BUCKET, CREDENTIALS, REGION, emulator, without_aws
-from cortex_async_tools.local.once import Outcome, Payload, read_payload
+from cortex_async_tools.local import several
+from cortex_async_tools.local.emulator import CREDENTIALS, emulator, without_aws
+from cortex_async_tools.local.once import Outcome, Payload, PayloadError, read_payload
 from cortex_async_tools.local.output import Output, format_log_line
 from cortex_async_tools.local.ports import check_free, free_ports
+from cortex_async_tools.local.preparing import LOOPBACK, container_process, render
 from cortex_async_tools.local.process import Command
-from cortex_async_tools.local.rendered_release import Container, Release, render_release
+from cortex_async_tools.local.rendered_release import Release
 from cortex_async_tools.local.session import Plan, Session, Stop, write_scratch
 
-_LOOPBACK = "http://127.0.0.1"
 _TIMEOUT_SECONDS = 120.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("values", type=Path, metavar="VALUES", help="values file of the API")
+    parser.add_argument(
+        "values",
+        nargs="+",
+        type=Path,
+        metavar="VALUES",
+        help="values file of the API; several run beside one another",
+    )
     add_overlays_argument(parser)
+    parser.add_argument(
+        "--operator",
+        action="store_true",
+        help="run an operator before the APIs too, for the cortex command and cortex.client()",
+    )
     parser.add_argument(
         "--once",
         metavar="PAYLOAD",
@@ -96,7 +107,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _prepare_and_run(args: argparse.Namespace) -> tuple[Outcome | None, int]:
     payload = read_payload(args.once, args.content_type) if args.once is not None else None
-    release = _release(args)
+    if len(args.values) > 1 or args.operator:
+        if payload is not None:
+            raise PayloadError("--once takes one values file, and no --operator")
+        return None, several.run(args)
+    release = render(args, args.values[0])
     api, emulator_port = _choose_ports(release.api, args)
     check_free(_ports(api))
     with tempfile.TemporaryDirectory(prefix="cortex-local-", ignore_cleanup_errors=True) as folder:
@@ -129,26 +144,6 @@ def _url(text: str) -> str:
     return text
 
 
-def _release(args: argparse.Namespace) -> Release:
-    chart = find_chart(args.chart)
-    endpoint = args.endpoint_url or _LOOPBACK  # without a port: it is chosen later, apart from the rendered ones
-    overlay: dict[str, Any] = {"aws": {"region": REGION, "bucket": BUCKET, "endpointUrl": endpoint}}
-    overlay["gateway"] = {"apiKeys": {"secretName": None}}  # there is no Secret, and only this machine can call
-    overlay["emulator"] = {"enabled": False}  # the chart's emulator runs in a cluster
-    overlay["monitoring"] = {"tracing": {"endpoint": None}}  # and so does what receives spans
-    if args.endpoint_url is None:
-        overlay["queue"] = {"url": None}  # the embedded server does not have the user's queue
-    if findings := check_values(args.values, chart, overlay, args.overlays):
-        raise ValuesError(args.values, findings)
-    release = render_release(args.values, chart, overlay, args.settings, dict(args.commands), args.overlays)
-    for each in release.containers:
-        if each.origin is not None:
-            print(
-                f"container {each.name} runs `{shlex.join(each.argv)}`, from {each.origin.name}", file=sys.stderr
-            )
-    return release
-
-
 def _choose_ports(rendered: Mapping[str, Any], args: argparse.Namespace) -> tuple[dict[str, Any], int | None]:
     """Return the API with its final ports, and the port of the embedded server if there is one."""
     api: dict[str, Any] = copy.deepcopy(dict(rendered))
@@ -164,7 +159,7 @@ def _choose_ports(rendered: Mapping[str, Any], args: argparse.Namespace) -> tupl
     if args.endpoint_url is not None:
         return api, None
     emulator_port = next(free)
-    api["aws"]["endpointUrl"] = f"{_LOOPBACK}:{emulator_port}"
+    api["aws"]["endpointUrl"] = f"{LOOPBACK}:{emulator_port}"
     return api, emulator_port
 
 
@@ -198,7 +193,7 @@ def _plan(
         argv = [sys.executable, "-m", "cortex_async", name, "--config", str(scratch / "api.json")]
         return Command(name, argv, glue_env, scratch, read_line=format_log_line)
 
-    folder = args.values.resolve().parent
+    folder = args.values[0].resolve().parent
     return Plan(
         api=api,
         scratch=scratch,
@@ -207,25 +202,11 @@ def _plan(
         gateway=glue("gateway"),
         dispatcher=glue("dispatcher"),
         containers=[
-            _process(each, env, folder, scratch, api["dispatcher"]["adminPort"]) for each in release.containers
+            container_process(each, env, folder, scratch, api["dispatcher"]["adminPort"])
+            for each in release.containers
         ],
         timeout_seconds=args.timeout,
     )
-
-
-def _process(
-    container: Container, env: Mapping[str, str], folder: Path, scratch: Path, admin_port: int
-) -> Command:
-    own = {
-        **env,
-        **container.env,
-        "CORTEX_CLI_CONFIG_DIR": str(scratch / "cortex" / "client"),
-        "CORTEX_MNT": str(scratch / "mnt"),
-        "CORTEX_PROGRESS_URL": f"{_LOOPBACK}:{admin_port}/progress",
-    }
-    own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
-    name = container.name if container.name not in {"emulator", "provision"} else f"container {container.name}"
-    return Command(name, container.argv, own, folder, f"container {container.name}")
 
 
 async def _run(plan: Plan, payload: Payload | None) -> tuple[Outcome | None, int]:

@@ -88,6 +88,10 @@ class Child:
             return "\n  (it wrote nothing)"
         return "".join(f"\n  {self.command.name} | {line}" for line in self._tail)
 
+    def tail(self) -> list[str]:
+        """Return the last lines."""
+        return list(self._tail)
+
     def close(self) -> None:
         """Stop reading its output; processes that it left behind may still write."""
         self._reading.cancel()
@@ -231,6 +235,10 @@ class Processes:
     def last_lines(self, name: str) -> str:
         """Return the last lines of a process, or nothing when it was not started."""
         return self._children[name].last_lines() if name in self._children else ""
+
+    def tail(self, name: str) -> list[str]:
+        """Return the last lines of a process as they are."""
+        return self._children[name].tail() if name in self._children else []
 
     async def stop(self, names: Sequence[str], grace_seconds: float) -> None:
         """Send SIGTERM to each process, as Kubernetes does, and wait; then kill those that are left."""

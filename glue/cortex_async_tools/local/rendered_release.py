@@ -30,12 +30,16 @@ class Container:
 
 @dataclass(frozen=True)
 class Release:
-    """What local mode uses of a rendered chart; `glue_env` is the environment of gateway and dispatcher."""
+    """What local mode uses of a rendered chart; `glue_env` is the environment of gateway and dispatcher.
+
+    `deployment` is the object that has the containers.
+    """
 
     api: dict[str, Any]
     cli_yaml: str
     glue_env: Mapping[str, str]
     containers: Sequence[Container]
+    deployment: Mapping[str, Any]
 
 
 def render_release(
@@ -65,7 +69,8 @@ def render_release(
 def read_release(objects: Sequence[Object], commands: Mapping[str, Sequence[str]], folder: Path) -> Release:
     """Read what local mode uses from rendered objects; `folder` is where Dockerfiles are looked for."""
     api = json.loads(find_data(objects, "ConfigMap", "api.json"))
-    pod = _pod_with(objects, "dispatcher")
+    deployment = _deployment_with(objects, "dispatcher")
+    pod = deployment["spec"]["template"]["spec"]
     containers = [each for each in pod["containers"] if each["name"] not in _GLUE_CONTAINERS]
     if unknown := commands.keys() - {""} - {each["name"] for each in containers}:
         raise RenderError(f"--command: no container is called {min(unknown)}")
@@ -75,6 +80,7 @@ def read_release(objects: Sequence[Object], commands: Mapping[str, Sequence[str]
         cli_yaml=find_data(objects, "Secret", "cli.yaml"),
         glue_env={name: value for name, value in environment(dispatcher).items() if name.startswith("CORTEX_")},
         containers=[_container(each, commands, folder, alone=len(containers) == 1) for each in containers],
+        deployment=deployment,
     )
 
 
@@ -116,10 +122,10 @@ def _container(
     return Container(name, [expand(str(word), env) for word in words], env, origin)
 
 
-def _pod_with(objects: Sequence[Object], container: str) -> Mapping[str, Any]:
+def _deployment_with(objects: Sequence[Object], container: str) -> Object:
     for each in objects:
         if each["kind"] == "Deployment":
             pod: Mapping[str, Any] = each["spec"]["template"]["spec"]
             if any(one["name"] == container for one in pod["containers"]):
-                return pod
+                return each
     raise RenderError(f"the chart renders no Deployment with a container called {container}")

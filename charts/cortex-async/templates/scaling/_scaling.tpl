@@ -62,7 +62,7 @@ authenticationRef:
 {{- else -}}
 type: metrics-api
 metadata:
-  url: http://{{ include "cortex-async.fullname" . }}-gateway-admin.{{ .Release.Namespace }}.svc:15001/scaling
+  url: {{ include "cortex-async.scalingUrl" . }}
   valueLocation: in_flight
   targetValue: {{ $target | quote }}
   activationTargetValue: "0"

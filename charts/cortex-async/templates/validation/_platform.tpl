@@ -24,7 +24,7 @@
 {{- end }}
 {{- $accounts := list }}
 {{- $made := list }}
-{{- range $component := list "api" "gateway" "provision" }}
+{{- range $component := $values.gateway.shared | ternary (list "api" "provision") (list "api" "gateway" "provision") }}
 {{- $field := eq $component "api" | ternary "serviceAccount" (printf "%s.serviceAccount" $component) }}
 {{- $settings := (get $values $component | default $values).serviceAccount }}
 {{- $account := include "cortex-async.serviceAccountName" (dict "root" $ "component" $component "account" $settings) }}
@@ -57,6 +57,16 @@
 {{- end }}
 {{- if and $values.networking.httpRoute.enabled (not $values.networking.httpRoute.parentRefs) }}
 - networking.httpRoute.parentRefs: at least one Gateway is needed
+{{- end }}
+{{- if $values.gateway.shared }}
+{{- if $values.gateway.apiKeys.secretName }}
+- gateway.apiKeys.secretName: not together with gateway.shared, which has no Secrets of the APIs
+{{- end }}
+{{- range $field := list "httpRoute" "ingress" }}
+{{- if (get $values.networking $field).enabled }}
+- networking.{{ $field }}.enabled: not together with gateway.shared, whose routes are those of the cortex-operator chart (gateway.{{ $field }})
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if $values.emulator.enabled }}
 {{- range $field, $set := dict
