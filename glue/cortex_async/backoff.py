@@ -25,6 +25,9 @@ PERSISTENT = RetryPolicy(None, refusals=True)
 PATIENT = RetryPolicy(limits.GATEWAY_AWS_SECONDS)
 """The gateway's: a client waits for the answer."""
 
+EVENTS = RetryPolicy(limits.EVENT_SEND_SECONDS)
+"""Of the dispatcher for webhooks, behind which no result may wait."""
+
 SINGLE_TRY = RetryPolicy(0)
 
 

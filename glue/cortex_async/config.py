@@ -91,6 +91,20 @@ class ApiKeysConfig:
 
 
 @dataclass(frozen=True)
+class DeliveryConfig:
+    """How webhooks are sent: to `url`, unless a request names another, signed by the secrets in `folder`, a file each.
+
+    A request may name `allowed_hosts` alone; none: every host. Private addresses, and http, are refused unless
+    `allow_private_addresses`.
+    """
+
+    url: str | None
+    folder: str
+    allowed_hosts: tuple[str, ...]
+    allow_private_addresses: bool
+
+
+@dataclass(frozen=True)
 class GatewayConfig:
     """The HTTP front: its ports, the path of the API, and what it accepts.
 
@@ -99,6 +113,7 @@ class GatewayConfig:
     Results over `redirect_over_mib` are read from S3 itself; None: none are. With `uploads`
     clients may put payloads into S3 themselves, with `list` list the requests.
     `request_timeout_seconds` is the longest that a request may ask for; None: the 12 hours of SQS.
+    `webhooks` is None where none are sent.
     """
 
     port: int
@@ -113,6 +128,7 @@ class GatewayConfig:
     uploads: bool
     list: bool
     request_timeout_seconds: int | None
+    webhooks: DeliveryConfig | None
 
 
 @dataclass(frozen=True)
@@ -139,6 +155,15 @@ class TracingConfig:
 
 
 @dataclass(frozen=True)
+class WebhooksConfig:
+    """Of which events webhooks are sent, and by which queue: of `every_request`, or of those alone that name a URL."""
+
+    queue_name: str
+    events: tuple[str, ...]
+    every_request: bool
+
+
+@dataclass(frozen=True)
 class ApiConfig:
     """The whole document."""
 
@@ -154,6 +179,7 @@ class ApiConfig:
     dispatcher: DispatcherConfig
     scaling: ScalingConfig
     tracing: TracingConfig
+    webhooks: WebhooksConfig | None
 
 
 T = TypeVar("T")

@@ -124,7 +124,7 @@ STREAM_MOST_SECONDS = 43_200  # of one stream; a browser comes back by itself
 
 # Admission ----------------------------------------------------------------------------------------------------
 API_KEY_CHARACTERS = 16  # a shorter key can be guessed, and is none
-API_KEYS_RELOAD_SECONDS = 5.0  # between two looks at the files of the keys, which the kubelet changes
+SECRETS_RELOAD_SECONDS = 5.0  # between two looks at the files of a Secret, which the kubelet changes
 PREFLIGHT_SECONDS = 600  # that a browser may keep what it was told of CORS
 
 # Cancelling ---------------------------------------------------------------------------------------------------
@@ -134,6 +134,27 @@ CANCEL_WATCH_SECONDS = 7.0  # between two looks while the container works: with 
 CANCEL_HOOK_SECONDS = 5.0  # for the container's answer to pod.cancel_path
 
 IDEMPOTENCY_KEY_CHARACTERS = 255  # of a key that a client may give
+
+# Webhooks -----------------------------------------------------------------------------------------------------
+CALLBACK_CHARACTERS = 1_024  # of a URL: it is kept in the result's metadata, of which S3 takes 2 KB
+WEBHOOK_RESULT_BYTES = 262_144  # of a result within a webhook; a larger one is fetched
+WEBHOOK_SECONDS = 15.0  # for the receiver's answer
+WEBHOOKS_AT_ONCE = 50  # that a gateway sends: receivers that hang must not hold up the others
+WEBHOOK_POLL_SECONDS = 10  # of a receive, which a gateway that stops lets end
+WEBHOOK_STOP_SECONDS = 20.0  # over both: for what is in hand when a gateway stops
+WEBHOOK_VISIBILITY_SECONDS = 60  # over what one try takes, with its calls to S3 and SQS
+WEBHOOK_PATIENCE_SECONDS = 86_400  # for which a webhook is tried: about as Standard Webhooks recommends
+WEBHOOK_RETRIES_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000)  # after each try that fails; then the last again
+WEBHOOK_RETRY_AFTER_MOST_SECONDS = 3_600  # of a receiver's Retry-After that is honoured
+WEBHOOK_AGAIN_SECONDS = 30  # when S3 or memory is missing, which is no fault of the receiver
+WEBHOOK_ASIDE_SECONDS = 39_600  # for a message that is none of ours
+WEBHOOK_RETENTION_SECONDS = 2 * SECONDS_A_DAY  # of the queue: over the day for which one is tried
+WEBHOOK_SECRET_BYTES = 24  # the shortest key that Standard Webhooks allows
+WEBHOOKS_REMEMBERED = 10_000  # that wait for their next try, for the age of the oldest
+EVENT_SEND_SECONDS = 2.0  # for putting an event on its queue, while the request's message is held
+EVENT_PAUSE_SECONDS = 5.0  # after a failure none is tried: results must not wait behind webhooks
+EVENT_LATER_SECONDS = 10  # times the receives so far: until a message comes back whose event was not taken
+EVENT_LATER_MOST_SECONDS = 900
 
 # Request ids --------------------------------------------------------------------------------------------------
 ID_FUTURE_SECONDS = 300.0  # an id may be ahead of this machine's clock by that much

@@ -217,6 +217,15 @@ def _mend_limits(part: str, resources: Values) -> None:
         limits[name] = requests[name]
 
 
+def _mend_webhooks(webhooks: Values, *, is_shared: bool) -> None:
+    if is_shared:
+        webhooks.pop("enabled", None)
+    if webhooks.get("enabled"):
+        webhooks["secretName"] = webhooks.get("secretName") or "webhooks"
+        if (webhooks.get("url") or "").startswith("http:"):
+            webhooks["allowPrivateAddresses"] = True
+
+
 def _mend_platform(result: Values) -> None:
     result.pop("enabled", None)
     if "repository" in result.get("image", {}):
@@ -236,6 +245,7 @@ def _mend_platform(result: Values) -> None:
         networking.pop("httpRoute", None)
     networking.pop("ingress" if is_shared else "", None)
     result.get("gateway", {}).pop("apiKeys" if is_shared else "", None)
+    _mend_webhooks(result.get("webhooks", {}), is_shared=bool(is_shared))
     if result.get("emulator", {}).get("enabled"):
         result["emulator"].setdefault("image", "emulator:1")
         result["emulator"]["image"] = result["emulator"]["image"] or "emulator:1"

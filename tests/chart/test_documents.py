@@ -38,6 +38,7 @@ NEEDS |= {key: at("client.existingSecret", None) for key in ("client.environment
 _UNROUTED = {
     "networking": {name: {"enabled": False} for name in ("httpRoute", "ingress")},
     "gateway": {"apiKeys": {"secretName": None}},
+    "webhooks": {"enabled": False},
 }
 NEEDS["gateway.shared"] = _UNROUTED
 NEEDS |= {
@@ -72,6 +73,8 @@ OTHERS: dict[str, Any] = {
     "global": {"imageRegistry": "other"},
     "gateway.service.type": "NodePort",
     "logLevel": "error",
+    "webhooks.events": ["failed"],
+    "webhooks.url": "https://other",
     "image.pullPolicy": "Never",
     "gateway.sensitiveHeaders": "drop",
     "gateway.podDisruptionBudget.maxUnavailable": 5,

@@ -50,10 +50,11 @@ def test_api_json_is_what_the_glue_expects(helm: Helm) -> None:
         "gateway": {"port": 8888, "adminPort": 15001, "endpoint": "/hello", "maxPayloadMiB": 1024,
                     "sensitiveHeaders": "drop", "maxQueued": None, "apiKeys": None, "allowedOrigins": [],
                     "redirectOverMiB": None, "uploads": False, "list": False,
-                    "requestTimeoutSeconds": None},
+                    "requestTimeoutSeconds": None, "webhooks": None},
         "dispatcher": {"adminPort": 15000},
         "scaling": {"targetInFlight": 1, "windowSeconds": 60},
         "tracing": {"endpoint": None, "sampleRatio": 1},
+        "webhooks": None,
     }  # fmt: skip
 
 

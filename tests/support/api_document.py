@@ -54,10 +54,12 @@ _DOCUMENT: dict[str, Any] = {
         "uploads": False,
         "list": False,
         "requestTimeoutSeconds": None,
+        "webhooks": None,
     },
     "dispatcher": {"adminPort": 15000},
     "scaling": {"targetInFlight": 4, "windowSeconds": 60},
     "tracing": {"endpoint": None, "sampleRatio": 1},
+    "webhooks": None,
 }
 
 

@@ -115,6 +115,7 @@ class MemoryStore:
     results: dict[str, tuple[ResultMetadata, bytes]] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)
+    callbacks: dict[str, str] = field(default_factory=dict)
     cancellation: Cancellation | None = None
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
@@ -183,16 +184,18 @@ class MemoryStore:
         started: datetime | None = None,
         dead_letter: bool = False,
         content_type: str = "",
+        callback_url: str | None = None,
     ) -> None:
         """See `Store`; fails only after the last piece, as the completion of an upload does."""
         whole = body if isinstance(body, bytes) else b"".join([piece async for piece in body])
         await self._begin("put_result")
         if request_id in self.results:
             raise ObjectExists("PutObject", 412, "PreconditionFailed", "it is there")
-        self.results[request_id] = (
-            ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started, content_type, len(whole)),
-            whole,
+        now, size = datetime.now(UTC), len(whole)
+        metadata = ResultMetadata(
+            status, attempt, now, dead_letter, started, content_type, size, callback_url=callback_url
         )
+        self.results[request_id] = (metadata, whole)
 
     async def has_result(self, request_id: str) -> bool:
         """See `Store`."""
@@ -218,6 +221,16 @@ class MemoryStore:
         """See `Store`."""
         await self._begin("requests_after")
         return [Stored(each, each, {"result"}) for each in sorted(self.results) if each > position], False
+
+    async def keep_callback(self, request_id: str, url: str) -> None:
+        """See `Store`."""
+        await self._begin("keep_callback")
+        self.callbacks[request_id] = url
+
+    async def callback(self, request_id: str) -> str | None:
+        """See `Store`."""
+        await self._begin("callback")
+        return self.callbacks.get(request_id)
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:
         """See `Store`."""

@@ -11,6 +11,7 @@ from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.attempt import AttemptRunner
 from cortex_async.dispatcher.cancellations import Cancellations
 from cortex_async.dispatcher.container import Container
+from cortex_async.dispatcher.events import Events
 from cortex_async.dispatcher.in_flight import InFlight, Request
 from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.pace import Pace
@@ -35,7 +36,10 @@ def _long_poll_seconds(grace_seconds: int) -> int:
 
 
 class Dispatcher:
-    """Takes messages as slots get free, and processes each in a task of its own; `around` is laid around that."""
+    """Takes messages as slots get free, and processes each in a task of its own; `around` is laid around that.
+
+    `events` are told of starts and ends; None where nobody wants to know.
+    """
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class Dispatcher:
         readiness: Readiness,
         metrics: DispatcherMetrics | None = None,
         around: Callable[[Process], Process] | None = None,
+        events: Events | None = None,
     ) -> None:
         self._ids = RequestIds(config.cluster_name, config.name)
         self._store = store
@@ -61,7 +66,7 @@ class Dispatcher:
         attempts = AttemptRunner(config, store, container, readiness, self._in_flight)
         self._cancellations = Cancellations(store)
         self._processor = Processor(
-            store, self._in_flight, dead_letters, attempts, self._metrics, self._cancellations
+            store, self._in_flight, dead_letters, attempts, self._metrics, self._cancellations, events
         )
         self._process: Process = self._processor.process
         if around is not None:

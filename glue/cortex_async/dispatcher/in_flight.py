@@ -16,6 +16,7 @@ from cortex_async.errors import AwsError
 from cortex_async.queue.message import Message
 from cortex_async.queue.protocol import Queue, Received
 from cortex_async.request_id import milliseconds_of
+from cortex_async.storage.protocol import Status
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Request:
     `extended_at` is when its visibility was extended last.
     `posted_at` and `left_at` tell when it was sent to the container, and when that had done its part; `status` is
     that of the response. `is_cancelled` says that it was cancelled while in flight, and `timeout` is that of the
-    attempt, which then is broken off.
+    attempt, which then is broken off. `stored` is the status of the result that this process has stored of it.
     """
 
     message: Message
@@ -50,6 +51,7 @@ class Request:
     attempted_at: datetime | None = None
     is_cancelled: bool = False
     timeout: ContainerTimeout | None = None
+    stored: Status | None = None
     received_at: float = field(default_factory=time.monotonic)
     extended_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 

@@ -8,6 +8,7 @@ from cortex_async import limits, logs
 from cortex_async.dispatcher import outcome, suspicion
 from cortex_async.dispatcher.attempt import AttemptRunner, Verdict
 from cortex_async.dispatcher.cancellations import Cancellations, Look
+from cortex_async.dispatcher.events import Events
 from cortex_async.dispatcher.in_flight import InFlight, Request
 from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.outcome import Action, Decision, Failure
@@ -31,7 +32,9 @@ class Processor:
         attempts: AttemptRunner,
         metrics: DispatcherMetrics | None = None,
         cancellations: Cancellations | None = None,
+        events: Events | None = None,
     ) -> None:
+        self._events = events
         self._store = store
         self._in_flight = in_flight
         self._dead_letters = dead_letters
@@ -112,6 +115,8 @@ class Processor:
             return Verdict(refusal)
         self._metrics.attempt_begins()
         request.attempted_at = datetime.now(UTC)
+        if self._events is not None:
+            self._events.begins(request)
         is_suspect = request.is_suspect
         progress = Progress(request.attempt, self._in_flight.is_shared and not is_suspect, is_suspect)
         if request.receive_count > 1:
@@ -179,11 +184,16 @@ class Processor:
     async def _clean_up(self, request: Request, *, keep_payload: bool = False) -> None:
         """Remove the payload, unless a dead letter needs it, and the message: there is a result now.
 
-        The message goes last: when this process is killed in between, it comes back, and the rest is done then.
+        The message goes last: when this process is killed in between, it comes back, and the rest is done then. So
+        it does when the event for a webhook could not be queued.
         """
         if request.message.payload is None and not keep_payload:
             try:
                 await self._store.delete_payload(request.message.stored_under)
             except AwsRefused as error:  # the bucket's lifecycle rule will do it
                 log.warning("could not delete a payload", extra={"id": request.id, "reason": str(error)})
-        await self._in_flight.delete(request)
+        if self._events is None or await self._events.ends(request):
+            await self._in_flight.delete(request)
+        else:
+            delay = self._events.delay_seconds(request)
+            await self._in_flight.release(request, delay, limits.RETRY_LONGEST_SECONDS)

@@ -25,11 +25,18 @@ async def store_result(
     `attempts` counts those that were made, if this one is not among them; `content_type` is that of a body that is
     no JSON. Raises what `body` raises, and for an iterator UploadLost and ObjectTooLarge.
     """
+    made = request.attempt if attempts is None else attempts
     try:
-        made = request.attempt if attempts is None else attempts
-        started = request.attempted_at
         await store.put_result(
-            request.id, body, status, made, started=started, dead_letter=dead_letter, content_type=content_type
+            request.id,
+            body,
+            status,
+            made,
+            started=request.attempted_at,
+            dead_letter=dead_letter,
+            content_type=content_type,
+            callback_url=request.message.callback_url,
         )
+        request.stored = status
     except ObjectExists:
         log.info("another attempt was first; this result is dropped", extra={"id": request.id})

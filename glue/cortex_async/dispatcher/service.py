@@ -9,11 +9,12 @@ import aiohttp
 
 from cortex_async import limits, metrics, tracing
 from cortex_async.aws.client import AwsSession
-from cortex_async.backoff import PERSISTENT
+from cortex_async.backoff import EVENTS, PERSISTENT
 from cortex_async.config import ApiConfig
 from cortex_async.dispatcher.admin import Admin
 from cortex_async.dispatcher.container import Container
 from cortex_async.dispatcher.dispatcher import Dispatcher
+from cortex_async.dispatcher.events import Events
 from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.http.server import listening, started, stop_signal
@@ -57,7 +58,12 @@ async def serve(config: ApiConfig) -> None:
         store = spans.store(opened) if spans else opened
         counters = DispatcherMetrics(registry, config.name)
         around = spans.around if spans else None
-        dispatcher = Dispatcher(config, queue, dead_letters, store, container, readiness, counters, around)
+        events = None
+        if config.webhooks is not None:
+            opening = asyncio.create_task(SqsQueue.open_webhooks(session, config, EVENTS))
+            stack.push_async_callback(_end, {opening})
+            events = Events(config.webhooks, store, opening)
+        dispatcher = Dispatcher(config, queue, dead_letters, store, container, readiness, counters, around, events)
         admin.progress.report = dispatcher.report
         admin.connected = True
         started()

@@ -130,6 +130,7 @@ class _Store:
         started: datetime | None = None,
         dead_letter: bool = False,
         content_type: str = "",
+        callback_url: str | None = None,
     ) -> None:
         """See `Store`."""
         about = {"cortex_async.status": status.value, "cortex_async.attempt": attempt}
@@ -142,4 +143,5 @@ class _Store:
                 started=started,
                 dead_letter=dead_letter,
                 content_type=content_type,
+                callback_url=callback_url,
             )

@@ -1,7 +1,6 @@
 """API keys: a call needs one of those in a folder, as `Authorization: Bearer <key>`; each makes so many a second.
 
-Each file of the folder is a key; a file's name is told in logs, never its content. The folder is a Secret, whose
-files the kubelet changes while the gateway runs: they are read again every few seconds while calls come.
+Each file of the folder is a key; a file's name is told in logs, never its content.
 """
 
 import hashlib
@@ -9,13 +8,13 @@ import hmac
 import logging
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 from aiohttp import web
 
 from cortex_async import limits
 from cortex_async.config import ApiKeysConfig
 from cortex_async.gateway.errors import Handler, Rejected
+from cortex_async.gateway.secret_folder import SecretFolder
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +23,12 @@ class ApiKeys:
     """The keys that are valid, and how many calls each has left."""
 
     def __init__(self, config: ApiKeysConfig, guarded: str, clock: Callable[[], float]) -> None:
-        self._folder = Path(config.folder)
+        self._folder = SecretFolder(config.folder, clock)
         self._rate = config.requests_per_second
         self._guarded = guarded
         self._clock = clock
         self._digests: dict[str, bytes] = {}
         self._buckets: dict[str, tuple[float, float]] = {}  # calls that are left, and when
-        self._read_at = -math.inf
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -70,15 +68,8 @@ class ApiKeys:
         self._buckets[name] = left - 1, now
 
     def _read_again(self) -> None:
-        now = self._clock()
-        if now - self._read_at < limits.API_KEYS_RELOAD_SECONDS:
-            return
-        self._read_at = now
-        try:
-            files = [each for each in self._folder.iterdir() if each.is_file()]
-            keys = {file.name: file.read_bytes().strip() for file in files}
-        except OSError as error:  # in the middle of a change: those of before are still valid
-            log.warning("the API keys cannot be read", extra={"reason": str(error)})
+        keys = self._folder.read_again()
+        if keys is None:
             return
         for name in sorted(name for name, key in keys.items() if len(key) < limits.API_KEY_CHARACTERS):
             log.error("an API key is shorter than 16 characters, and not valid", extra={"key_name": name})

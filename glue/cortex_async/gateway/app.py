@@ -23,6 +23,7 @@ from cortex_async.gateway.stream import StatusStream
 from cortex_async.gateway.submit import Submission
 from cortex_async.gateway.uploads import Uploads
 from cortex_async.gateway.wait import Waiters, asked_seconds, preferred_seconds
+from cortex_async.gateway.webhooks.redelivery import Redelivery
 from cortex_async.http.connection import error_document
 from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
@@ -69,6 +70,9 @@ class Gateway:
         if config.gateway.api_keys is not None:
             self._keys = ApiKeys(config.gateway.api_keys, self._endpoint, time.monotonic)
         self._origins = config.gateway.allowed_origins
+        self.redelivery = None
+        if config.webhooks is not None and config.gateway.webhooks is not None:
+            self.redelivery = Redelivery(config, config.webhooks, config.gateway.webhooks, ids, store)
         self._waiters = Waiters()
         self._store = store
         self._ids = ids
@@ -94,6 +98,8 @@ class Gateway:
         app.router.add_get(self._endpoint + "/{id}", self._result, allow_head=False)
         app.router.add_get(self._endpoint + "/{id}/result", self._raw_results.answer, allow_head=False)
         app.router.add_delete(self._endpoint + "/{id}", self._cancelling.cancel)
+        if self.redelivery is not None:
+            app.router.add_post(self._endpoint + "/{id}/webhook", self.redelivery.answer)
         if self._origins:
             Cors(self._origins).add_to(
                 app, self._endpoint, self._endpoint + "/{id}", self._endpoint + "/{id}/result"

@@ -15,6 +15,8 @@ from cortex_async.gateway.app import Gateway
 from cortex_async.gateway.memory import within_limits
 from cortex_async.gateway.metrics import GatewayMetrics
 from cortex_async.gateway.scaling import Sampler
+from cortex_async.gateway.webhooks.metrics import WebhookMetrics
+from cortex_async.gateway.webhooks.service import sending
 from cortex_async.http import kubernetes
 from cortex_async.http.server import listening, started, stop_signal
 from cortex_async.queue.sqs_queue import SqsQueue
@@ -95,7 +97,9 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
     registry = metrics.new_registry()
     aws_calls = metrics.AwsCalls()
     counters = GatewayMetrics(Sampler(api.scaling.window_seconds, api.scaling.target_in_flight))
-    metrics.Readings(registry, api.name, [aws_calls.reading, *counters.readings])
+    webhooks = WebhookMetrics()
+    of_webhooks = webhooks.readings if api.webhooks else []
+    metrics.Readings(registry, api.name, [aws_calls.reading, *counters.readings, *of_webhooks])
     async with AsyncExitStack() as stack:
         spans = _spans(api)
         if spans is not None:
@@ -104,6 +108,9 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
         budget, guard = within_limits()
         store = S3Store.open(session, api, PATIENT, budget)
         gateway = Gateway(api, store, stall_seconds, budget, counters, spans)
+        deliveries = await stack.enter_async_context(
+            sending(api, session, store, budget, gateway.redelivery, webhooks)
+        )
         async with (
             listening(gateway.application(), api.gateway.port, stall_seconds, guard),
             listening(admin.application(registry, counters), api.gateway.admin_port),
@@ -120,6 +127,8 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
             if api.gateway.max_queued is not None:
                 counters.sampler.latest()  # so that it is sampled before the first submission
             await stopping
+            if deliveries is not None:
+                deliveries.stop()
             gateway.stopping = True
             gateway.stop_waiting()
             await asyncio.sleep(shutdown_delay)

@@ -43,13 +43,13 @@ class Results:
 
         Raises Rejected (404) for an id that is not of this API or too old, AwsRefused and AwsUnavailable.
         """
-        about = self._about(request_id)
+        about = self.about(request_id)
         request[ID] = request_id
         with AnswerMemory(self._budget) as memory:
             await memory.wait_for(limits.POLL_BYTES)
             found = await self._store.open_result(request_id)
             if found is not None and not memory.grow(_held_while_sent(found[1])):
-                await _closed(found[2])  # it would hold memory while it waits for some
+                await closed(found[2])  # it would hold memory while it waits for some
                 await memory.wait_for(_held_while_sent(found[1]))
                 found = await self._store.open_result(request_id)
             if found is not None:
@@ -58,21 +58,22 @@ class Results:
 
     async def status(self, request_id: str) -> tuple[dict[str, Any], bool]:
         """Return the status without result or error, and whether that is the end; raises as `answer` does."""
-        about = self._about(request_id)
+        about = self.about(request_id)
         metadata = await self._store.metadata(request_id)
         if metadata is None:
             return about | await self._open_status(request_id), False
-        return about | _ended(metadata), True
+        return about | ended(metadata), True
 
     def check(self, request_id: str) -> None:
         """Raise Rejected (404) for what is no id of this API."""
-        self._about(request_id)
+        self.about(request_id)
 
-    def _about(self, request_id: str) -> dict[str, Any]:
+    def about(self, request_id: str) -> dict[str, Any]:
+        """Return what the id alone tells; raises Rejected (404) for what is no id of this API."""
         issued_at = self._ids.issued_at(request_id)
         if issued_at is None:
             raise Rejected(404, "unknown_id", f"{request_id!r} is no id of this API")
-        return {"id": request_id, "status": Status.IN_QUEUE.value, "created_at": _rfc3339(issued_at)}
+        return {"id": request_id, "status": Status.IN_QUEUE.value, "created_at": rfc3339(issued_at)}
 
     async def _open_status(self, request_id: str) -> dict[str, Any]:
         """What is known of a request that has not ended."""
@@ -95,9 +96,9 @@ class Results:
         pieces: AsyncIterator[bytes],
     ) -> web.StreamResponse:
         """Wrap the stored bytes, which are JSON, without reading or changing them."""
-        about |= _ended(metadata)
+        about |= ended(metadata)
         if metadata.content_type:
-            await _closed(pieces)
+            await closed(pieces)
             raw = {
                 "result": None,
                 "content_type": metadata.content_type,
@@ -126,7 +127,8 @@ class Results:
             return response
 
 
-def _ended(metadata: ResultMetadata) -> dict[str, Any]:
+def ended(metadata: ResultMetadata) -> dict[str, Any]:
+    """Return what the status of a request that has ended tells beside its result."""
     ended = metadata.finished.isoformat()
     about = {"status": metadata.status.value, "timestamp": ended, "attempts": metadata.attempt}
     if metadata.started is not None:
@@ -139,7 +141,8 @@ def _held_while_sent(size: int) -> int:
     return size if size <= limits.PIECE_BYTES else limits.SENDING_BYTES
 
 
-async def _closed(pieces: AsyncIterator[bytes]) -> None:
+async def closed(pieces: AsyncIterator[bytes]) -> None:
+    """Close the reading of a result, which may not have begun."""
     async with aclosing(pieces):  # type: ignore[type-var]
         await anext(pieces, None)  # only a reading that has begun can be closed
 
@@ -172,5 +175,6 @@ def _origin(request: web.Request) -> str:
     return f"{scheme if scheme in _SCHEMES else request.scheme}://{host}" if host else ""
 
 
-def _rfc3339(seconds: float) -> str:
+def rfc3339(seconds: float) -> str:
+    """Return a time, in seconds since the epoch, as clients see it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -15,6 +15,7 @@ from cortex_async.gateway.idempotency import Claims, Fingerprint, key_of
 from cortex_async.gateway.policy import Policies
 from cortex_async.gateway.uploads import HEADER as UPLOAD
 from cortex_async.gateway.uploads import Uploads
+from cortex_async.gateway.webhooks.receivers import Receivers
 from cortex_async.http.headers import Headers, as_text, kept
 from cortex_async.queue.message import Message
 from cortex_async.queue.protocol import Queue, Sending
@@ -42,6 +43,7 @@ class Submission:
         self._ids = ids
         self._claims = Claims(config, ids, store)
         self._policies = Policies(config)
+        self._receivers = Receivers(config.gateway.webhooks)
         self._store = store
         self._uploads = uploads
         self._inline_limit = config.queue.inline_limit_bytes
@@ -61,10 +63,10 @@ class Submission:
         request_id = request[ID] = self._ids.issue()
         key = key_of(request)
         policy, how = self._policies.asked(request), self._policies.sending(request)
+        callback = self._receivers.asked(request)
         if UPLOAD in request.headers:
-            return await self._accept_uploaded(
-                request, queue, Message(request_id, headers, "", None, 0, policy=policy), how
-            )
+            known = Message(request_id, headers, "", None, 0, policy=policy, callback_url=callback)
+            return await self._accept_uploaded(request, queue, known, how)
         pieces = self._pieces(request)
         fingerprint = None
         if key is not None:
@@ -73,7 +75,7 @@ class Submission:
         is_checked = key is not None
         begun, complete = await self._up_to(pieces, request.content_length, memory)
         query = request.rel_url.raw_query_string
-        message = Message(request_id, headers, query, begun, len(begun), is_checked, policy=policy)
+        message = Message(request_id, headers, query, begun, len(begun), is_checked, None, policy, callback)
         body = message.encode() if complete else ""
         if complete and len(body.encode()) <= self._inline_limit:
             if key is not None and fingerprint is not None:
@@ -81,7 +83,7 @@ class Submission:
             await queue.send(request_id, body, how)
             return request_id
         del message
-        reference = Message(request_id, headers, query, None, self._limit, is_checked, policy=policy)
+        reference = Message(request_id, headers, query, None, self._limit, is_checked, None, policy, callback)
         if len(reference.encode().encode()) > limits.SQS_BATCH_BYTES:
             raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
         memory.keep_small(len(begun))

@@ -1,4 +1,4 @@
-"""The queue of an API and its dead-letter queue: made, brought up to date, deleted."""
+"""The queues of an API: its own, for dead letters, and for webhooks. Made, brought up to date, deleted."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ _OWNER = "release"  # the tag that says whose a queue is
 
 
 def provision_queues(api: ApiConfig, sqs: Any) -> None:
-    """Make both queues, the dead-letter queue first so that no queue is without one."""
+    """Make the queues, the dead-letter queue first so that no queue is without one."""
     tags = {"cortex.dev/api": "true", "cluster": api.cluster_name, "apiName": api.name, _OWNER: api.release}
     size = (
         {"MaximumMessageSize": str(limits.SQS_BATCH_BYTES)}
@@ -27,6 +27,12 @@ def provision_queues(api: ApiConfig, sqs: Any) -> None:
     )
     dead_letters = {"MessageRetentionPeriod": str(limits.SQS_RETENTION_DAYS * limits.SECONDS_A_DAY), **size}
     dead_letter_url = _ensure_queue(sqs, api.queue.dead_letter_name, dead_letters, tags)
+    if api.webhooks is not None:
+        kept = {
+            "VisibilityTimeout": str(limits.WEBHOOK_VISIBILITY_SECONDS),
+            "MessageRetentionPeriod": str(limits.WEBHOOK_RETENTION_SECONDS),
+        }
+        _ensure_queue(sqs, api.webhooks.queue_name, kept, tags)
     if api.queue.url:
         log.info("the queue is somebody else's, and left alone", extra={"queue": api.queue.url})
         return
@@ -45,9 +51,10 @@ def provision_queues(api: ApiConfig, sqs: Any) -> None:
 
 
 def delete_queues(api: ApiConfig, sqs: Any) -> None:
-    """Delete the queue, unless it is somebody else's, then the dead-letter queue."""
+    """Delete the queue, unless it is somebody else's, then the dead-letter queue and that of the webhooks."""
     names = [] if api.queue.url else [api.queue.name]
-    for name in [*names, api.queue.dead_letter_name]:
+    names += [api.queue.dead_letter_name, *([api.webhooks.queue_name] if api.webhooks else [])]
+    for name in names:
         with suppress(sqs.exceptions.QueueDoesNotExist):
             url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
             _own_tags(sqs, name, url, api.release)

@@ -57,7 +57,8 @@ class Message:
     """A request as it travels: `payload` is None when it is in the bucket, and then `size` (bytes) counts it.
 
     `payload_id` is the id that it is in the bucket under, if not the request's own. `is_checked` says that the
-    request may be on the queue several times, so that only one of its messages may begin.
+    request may be on the queue several times, so that only one of its messages may begin. `callback_url` is where
+    the client wants its webhooks.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Message:
     is_checked: bool = False
     payload_id: str | None = None
     policy: Policy = AS_THE_API
+    callback_url: str | None = None
 
     @property
     def stored_under(self) -> str:
@@ -95,6 +97,8 @@ class Message:
         if self.policy is not AS_THE_API:
             names = _POLICY_NAMES.items()
             document["policy"] = {key: value for key, name in names if (value := getattr(self.policy, name))}
+        if self.callback_url is not None:
+            document["callbackUrl"] = self.callback_url
         text = _encode(document)
         if _REFUSED_BY_SQS.search(text):
             text = json.dumps(document, separators=(",", ":"))
@@ -112,7 +116,7 @@ def decode(body: str) -> Message:
     try:
         payload, size = _payload_of(document["payload"])
         headers = kept(_headers_of(document["headers"]), sensitive=True)  # whoever wrote them
-        payload_id = document.get("payloadId")
+        payload_id, callback_url = document.get("payloadId"), document.get("callbackUrl")
         return Message(
             _text(document["id"]),
             headers,
@@ -122,6 +126,7 @@ def decode(body: str) -> Message:
             is_checked=document.get("check") is True,
             payload_id=None if payload_id is None else _text(payload_id),
             policy=_policy_of(document["policy"]) if "policy" in document else AS_THE_API,
+            callback_url=None if callback_url is None else _text(callback_url),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotOurs(f"the message lacks a part, or has one of another type: {type(error).__name__}") from error

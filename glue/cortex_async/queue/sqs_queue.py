@@ -51,6 +51,14 @@ class SqsQueue:
         url = await _find(sqs, config.queue.dead_letter_name)
         return cls(sqs, url, config.queue.visibility_timeout_seconds, policy)
 
+    @classmethod
+    async def open_webhooks(cls, session: AwsSession, config: ApiConfig, policy: RetryPolicy) -> Self:
+        """Look the queue of the webhooks up, as `open` does; there must be `config.webhooks`."""
+        assert config.webhooks is not None
+        sqs = Sqs(session)
+        url = await _find(sqs, config.webhooks.queue_name)
+        return cls(sqs, url, limits.WEBHOOK_VISIBILITY_SECONDS, policy)
+
     async def send(self, request_id: str, body: str, how: Sending = AT_ONCE) -> None:
         """See `Queue`."""
         entry: dict[str, Any] = {"MessageBody": body}

@@ -35,6 +35,7 @@ class ResultMetadata:
     `attempt` counts those that were made. `started` is when the last of them began; None without any, and in
     results of earlier versions. `dead_letter` says that the request is a dead letter too, which needs its payload.
     `content_type` is that of a result that is no JSON, else "". `size` (bytes) and `etag` are the store's.
+    `callback_url` is where the request wants its webhooks, if it says so.
     """
 
     status: Status
@@ -45,6 +46,7 @@ class ResultMetadata:
     content_type: str = ""
     size: int = 0
     etag: str = ""
+    callback_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class Store(Protocol):
         started: datetime | None = None,
         dead_letter: bool = False,
         content_type: str = "",
+        callback_url: str | None = None,
     ) -> None:
         """Store a result, once and for all, as JSON unless a type is given; of an iterator that raises, nothing.
 
@@ -169,6 +172,14 @@ class Store(Protocol):
 
         Some of it may be of no request. "" is the position before all.
         """
+        ...
+
+    async def keep_callback(self, request_id: str, url: str) -> None:
+        """Store where a request wants its webhooks, since its result does not tell."""
+        ...
+
+    async def callback(self, request_id: str) -> str | None:
+        """Read what `keep_callback` stored; None without it."""
         ...
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:

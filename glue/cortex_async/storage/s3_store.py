@@ -42,6 +42,7 @@ _STARTED = f"{META}started"
 _WAITING = f"{META}waiting"
 _FRACTION = f"{META}progress"
 _MESSAGE = f"{META}message"
+_CALLBACK = f"{META}callback"
 
 
 def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
@@ -167,11 +168,14 @@ class S3Store:
         started: datetime | None = None,
         dead_letter: bool = False,
         content_type: str = "",
+        callback_url: str | None = None,
     ) -> None:
         """See `Store`."""
 
         def headers() -> dict[str, str]:
-            metadata = ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started, content_type)
+            metadata = ResultMetadata(
+                status, attempt, datetime.now(UTC), dead_letter, started, content_type, callback_url=callback_url
+            )
             return _headers_of(metadata)
 
         key = self._key(request_id, "result")
@@ -209,6 +213,15 @@ class S3Store:
         if has_more and len(found) > 1:  # of the last one there may be more objects
             found.popitem()
         return [Stored(place, place.rpartition("/")[2], names) for place, names in found.items()], has_more
+
+    async def keep_callback(self, request_id: str, url: str) -> None:
+        """See `Store`."""
+        await self._s3.put(self._key(request_id, "callback"), b"", {_CALLBACK: url})
+
+    async def callback(self, request_id: str) -> str | None:
+        """See `Store`."""
+        headers = await self._head(request_id, "callback")
+        return None if headers is None else headers.get(_CALLBACK)
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:
         """See `Store`."""
@@ -361,6 +374,7 @@ def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
         **({_TYPE: metadata.content_type} if metadata.content_type else {}),
         **({_DEAD_LETTER: "true"} if metadata.dead_letter else {}),
         **({_STARTED: metadata.started.isoformat(timespec="milliseconds")} if metadata.started else {}),
+        **({_CALLBACK: metadata.callback_url} if metadata.callback_url else {}),
     }
 
 
@@ -375,6 +389,7 @@ def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
             headers.get(_TYPE, ""),
             int(headers.get("Content-Length", 0)),
             headers.get("ETag", ""),
+            headers.get(_CALLBACK),
         )
     except (KeyError, ValueError) as error:
         raise DamagedResult(

@@ -196,6 +196,7 @@ def policy(
             uploads=api.gateway.uploads,
             queue=_given_queue(api, partition) if api.queue.url else f"{queue}:{api.queue.name}",
             dead_letters=f"{queue}:{api.queue.dead_letter_name}",
+            webhooks=f"{queue}:{api.webhooks.queue_name}" if api.webhooks else None,
             lookup=api.queue.url is None,
             delete=["sqs:DeleteQueue"] if delete else [],
             lifecycle=lifecycle,

@@ -50,7 +50,9 @@ def check(subject: Subject, *, installed: bool) -> Iterator[Finding]:
 def _data(subject: Subject, installed: bool) -> Iterator[Finding]:
     yield _asked("bucket", _bucket, subject)
     queue = subject.api.queue
-    for name in (queue.url or queue.name, queue.dead_letter_name):
+    webhooks = subject.api.webhooks
+    of_webhooks = [webhooks.queue_name] if webhooks else []
+    for name in (queue.url or queue.name, queue.dead_letter_name, *of_webhooks):
         yield _asked(f"queue {name}", _queue, subject, name, installed)
 
 

@@ -6,6 +6,16 @@
 {{- $timeout := $values.pod.request_timeout -}}
 {{- with $timeout }}{{ $timeout = include "cortex-async.seconds" . | int }}{{ end -}}
 {{- $keys := ternary nil (dict "folder" "/etc/cortex-async-keys" "requestsPerSecond" $values.gateway.apiKeys.requestsPerSecond) (empty $values.gateway.apiKeys.secretName) -}}
+{{- $hooks := $values.webhooks -}}
+{{- $webhooks := ternary (dict
+  "queueName" (printf "%s-webhooks" $queue)
+  "events" $hooks.events
+  "everyRequest" (not (empty $hooks.url))) nil $hooks.enabled -}}
+{{- $delivery := ternary (dict
+  "url" $hooks.url
+  "folder" "/etc/cortex-async-webhooks"
+  "allowedHosts" ($hooks.allowedHosts | default list)
+  "allowPrivateAddresses" $hooks.allowPrivateAddresses) nil $hooks.enabled -}}
 {{- $redirectOver := $values.gateway.redirectOverMiB -}}
 {{- with $redirectOver }}{{ $redirectOver = int . }}{{ end -}}
 {{- $maxQueued := $values.gateway.maxQueued -}}
@@ -48,7 +58,8 @@
     "redirectOverMiB" $redirectOver
     "uploads" $values.gateway.uploads
     "list" $values.gateway.list
-    "requestTimeoutSeconds" $timeout)
+    "requestTimeoutSeconds" $timeout
+    "webhooks" $delivery)
   "dispatcher" (dict "adminPort" 15000)
   "scaling" (dict
     "targetInFlight" (include "cortex-async.targetInFlight" . | float64)
@@ -56,6 +67,7 @@
   "tracing" (dict
     "endpoint" $values.monitoring.tracing.endpoint
     "sampleRatio" ($values.monitoring.tracing.sampleRatio | float64))
+  "webhooks" $webhooks
   | toPrettyJson -}}
 {{- end }}
 

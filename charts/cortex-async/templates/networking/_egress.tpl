@@ -70,6 +70,17 @@ Input: dict of root, more (items beside DNS and AWS; may be left out), traces (w
   | toJson -}}
 {{- end }}
 
+{{- /* Where the gateway may send webhooks, as a JSON array of rules. Input: the root context. */}}
+{{- define "cortex-async.webhooksTo" -}}
+{{- $rules := list -}}
+{{- if .Values.webhooks.enabled -}}
+  {{- $ports := list -}}
+  {{- range .Values.networkPolicy.egress.webhookPorts }}{{ $ports = append $ports (dict "port" (int .) "protocol" "TCP") }}{{ end -}}
+  {{- $rules = list (dict "ports" $ports "to" (include "cortex-async.notLinkLocal" . | fromJsonArray)) -}}
+{{- end -}}
+{{- toJson $rules -}}
+{{- end }}
+
 {{- /* What the API's pods may connect to beside DNS and AWS, as a JSON array of rules. Input: the root context. */}}
 {{- define "cortex-async.podsTo" -}}
 {{- $rules := list -}}

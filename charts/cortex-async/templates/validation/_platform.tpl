@@ -58,9 +58,20 @@
 {{- if and $values.networking.httpRoute.enabled (not $values.networking.httpRoute.parentRefs) }}
 - networking.httpRoute.parentRefs: at least one Gateway is needed
 {{- end }}
+{{- with $values.webhooks }}
+{{- if and .enabled (not .secretName) }}
+- webhooks.secretName: required with webhooks.enabled: without a signature a receiver cannot tell a webhook from a forgery
+{{- end }}
+{{- if and .enabled (hasPrefix "http:" (.url | default "")) (not .allowPrivateAddresses) }}
+- webhooks.url: http is for receivers of one's own network, with webhooks.allowPrivateAddresses; use https
+{{- end }}
+{{- end }}
 {{- if $values.gateway.shared }}
 {{- if $values.gateway.apiKeys.secretName }}
 - gateway.apiKeys.secretName: not together with gateway.shared, which has no Secrets of the APIs
+{{- end }}
+{{- if $values.webhooks.enabled }}
+- webhooks.enabled: not together with gateway.shared, which has no Secrets of the APIs
 {{- end }}
 {{- range $field := list "httpRoute" "ingress" }}
 {{- if (get $values.networking $field).enabled }}

@@ -10,8 +10,8 @@
 {{- if not (or .Chart.IsRoot .Values.name) }}
 - name: required below a parent chart, where the release is not this API alone
 {{- end }}
-{{- if hasSuffix "-dead-letter" $name }}
-- name: {{ $name }} ends as the dead-letter queues of other APIs do; set another name
+{{- if or (hasSuffix "-dead-letter" $name) (hasSuffix "-webhooks" $name) }}
+- name: {{ $name }} ends as the queues of dead letters and webhooks of other APIs do; set another name
 {{- end }}
 {{- range $key := list "region" "bucket" }}
 {{- if not (or $.Values.emulator.enabled (get $.Values.aws $key)) }}

@@ -60,6 +60,8 @@ def choose(candidates: Mapping[Key, Candidate]) -> Choice:
         path, name = api.gateway.endpoint, (key[0], api.name)
         if api.gateway.api_keys is not None:
             refused[key] = "its gateway.apiKeys are in a Secret that only a gateway of its own has"
+        elif api.gateway.webhooks is not None:
+            refused[key] = "the secrets of its webhooks are in a Secret that only a gateway of its own has"
         elif path in OWN_PATHS:
             refused[key] = f"{path} is a path of the gateway itself; set another networking.endpoint"
         elif path in paths:

@@ -47,6 +47,10 @@ _WORDS = {
         "a prefix such as asynchronous/results, without a slash first or last"
     ),
     "^[A-Za-z0-9]([-A-Za-z0-9_]{0,40}[A-Za-z0-9])?$": "the name of a node group: letters, digits, `-` and `_`",
+    r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$": "a host name, or `*.` and a domain",
+    _HTTP + r"([/?][!$-;=?-Z_a-z~]*)?$": (
+        "a URL such as https://receiver.example.com/webhooks, percent-encoded, without user, password or fragment"
+    ),
     r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$": "a host name, `*.` and a "
     "domain, or `*` for every one",
     r"^(helm\.sh|checksum)/": "a name that begins with helm.sh/ or checksum/",

@@ -26,6 +26,7 @@ _SWITCHED: tuple[tuple[str, ...], ...] = (
     ("networking", "ingress"),
     ("provision",),
     ("emulator",),
+    ("webhooks",),
     ("monitoring", "podMonitor"),
     ("monitoring", "rules"),
     ("monitoring", "dashboard"),
@@ -88,6 +89,9 @@ def _beside_one_another(values: MergedValues) -> Iterator[FieldMessage]:
     if values["gateway"]["apiKeys"].get("secretName") is None:
         reason = "gateway.apiKeys.secretName is not set, so that no key is needed"
         yield from _warn(values, ("gateway", "apiKeys", "requestsPerSecond"), reason)
+    if not values["webhooks"]["enabled"]:
+        reason = "webhooks.enabled is false"
+        yield from _warn(values, ("networkPolicy", "egress", "webhookPorts"), reason)
     if values["emulator"]["enabled"]:
         reason = "emulator.enabled is true, and what the emulator holds is lost anyway"
         yield from _warn(values, ("queue", "deleteOnUninstall"), reason)
