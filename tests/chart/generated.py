@@ -45,7 +45,11 @@ def strategy(part: dict[str, Any]) -> st.SearchStrategy[Any]:
     alternatives = [each["required"][0] for each in part.get("oneOf", [])]
     objects = [_object(part, without=set(alternatives) - {name}, needed=name) for name in alternatives or [None]]
     made = st.one_of(objects)
-    return made.filter(jsonschema.Draft7Validator(part).is_valid) if {"anyOf", "allOf"} & part.keys() else made
+    return (
+        made.filter(jsonschema.Draft7Validator(part).is_valid)
+        if {"anyOf", "allOf", "minProperties"} & part.keys()
+        else made
+    )
 
 
 def _object(part: dict[str, Any], without: set[str], needed: str | None) -> st.SearchStrategy[Values]:
@@ -230,6 +234,7 @@ def _mend_platform(result: Values) -> None:
         result["securityContext"]["level"] = "baseline"
     if result.get("queue", {}).get("url"):
         result["queue"]["deleteOnUninstall"] = False
+        result["queue"]["fairnessHeader"] = None
     networking = result.get("networking", {})
     is_shared = result.get("gateway", {}).get("shared")
     if is_shared or not networking.get("httpRoute", {}).get("parentRefs"):

@@ -1,14 +1,17 @@
 # ruff: noqa: E501 (a table: a line is a pattern)
 """What the regular expressions of the schema mean, in words: no message shows an expression."""
 
+_LETTER_FIRST = "lower-case letters, digits and `-`, a letter first and no `-` last"
 _LABEL = "lower-case letters, digits and `-`, with a letter or digit first and last"
 _DOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _REPOSITORY = "[a-z0-9]+([._-]+[a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
 _HTTP = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
 
 _WORDS = {
-    "^[a-z]([-a-z0-9]*[a-z0-9])?$": "lower-case letters, digits and `-`, a letter first and no `-` last",
+    "^[a-z]([-a-z0-9]*[a-z0-9])?$": _LETTER_FIRST,
     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": _LABEL,
+    "^[a-z]([-a-z0-9]{0,55}[a-z0-9])?$": f"at most 57 {_LETTER_FIRST}",
+    "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$": f"at most 63 {_LABEL}",
     f"^{_DOMAIN}$": f"{_LABEL}; dots may join several such parts",
     f"^{_REPOSITORY}$": "a registry such as registry.internal:5000, in lower case",
     f"^({_REPOSITORY})?$": (
