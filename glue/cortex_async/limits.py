@@ -11,6 +11,7 @@ SQS_VISIBILITY_SECONDS = 43_200  # 12 hours, counted from the receive
 SQS_OLD_MESSAGE_BYTES = 262_144  # the default of queues made before SQS took 1 MiB (August 2025)
 SQS_RETENTION_DAYS = 14  # the longest that SQS keeps a message; dead letters get it
 S3_PUT_BYTES = 5 * 2**30  # of one PutObject
+S3_KEY_BYTES = 1024  # of a key, in UTF-8
 SQS_DELAY_SECONDS = 900  # the longest that SQS delays a message
 S3_PART_BYTES = 5 * MIB  # the smallest part that S3 takes, but for the last
 S3_PARTS = 10_000  # of one upload; the maximum of gateway.maxPayloadMiB follows from both

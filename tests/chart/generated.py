@@ -96,6 +96,7 @@ def mended(given: Values) -> Values:
     _mend_scaling(result)
     _mend_extras(result)
     _mend_platform(result)
+    _mend_references(result)
     _mend_gitops(result)
     return result
 
@@ -161,6 +162,12 @@ def _mend_scaling(result: Values) -> None:
         strategy["max_surge"] = 1
     gateway = result.get("gateway", {}).get("autoscaling", {})
     gateway["maxReplicas"] = max(gateway.get("minReplicas", 2), gateway.get("maxReplicas", 20))
+
+
+def _mend_references(result: Values) -> None:
+    gateway = result.get("gateway", {})
+    found = gateway.get("payloadReferences", [])
+    gateway["payloadReferences"] = [each for each in found if not each.startswith("s3://results/")]
 
 
 def _mend_gitops(result: Values) -> None:

@@ -172,7 +172,7 @@ class Processor:
         if request.is_repeated:  # the payload may be that of the message that has begun
             await self._in_flight.delete(request)
             return "begun by another message"
-        keep = request.message.payload is None and await self._store.is_dead_letter(request.id)
+        keep = request.message.is_stored and await self._store.is_dead_letter(request.id)
         await self._clean_up(request, keep_payload=keep)
         return "had a result already"
 
@@ -181,7 +181,7 @@ class Processor:
 
         The message goes last: when this process is killed in between, it comes back, and the rest is done then.
         """
-        if request.message.payload is None and not keep_payload:
+        if request.message.is_stored and not keep_payload:
             try:
                 await self._store.delete_payload(request.message.stored_under)
             except AwsRefused as error:  # the bucket's lifecycle rule will do it

@@ -1,18 +1,20 @@
 """The queue message: one request as a JSON document (schemas/message.schema.json).
 
 A payload goes inside as text when it is UTF-8, else as base64, as long as the whole message stays within the
-inline limit; a larger one is in the bucket, and the message only tells its size.
+inline limit; a larger one is in the bucket, and the message only tells its size. Or it is an object of S3 that the
+client named, and the message tells which.
 """
 
 import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cortex_async.errors import CortexError
 from cortex_async.http.headers import Headers, kept
+from cortex_async.payload_reference import PayloadReference, parse_reference
 
 VERSION = 1
 _POLICY_NAMES = {
@@ -57,7 +59,8 @@ class Message:
     """A request as it travels: `payload` is None when it is in the bucket, and then `size` (bytes) counts it.
 
     `payload_id` is the id that it is in the bucket under, if not the request's own. `is_checked` says that the
-    request may be on the queue several times, so that only one of its messages may begin.
+    request may be on the queue several times, so that only one of its messages may begin. `reference` is
+    the object that is the payload, when that is neither in the message nor in the API's part of the bucket.
     """
 
     id: str
@@ -68,6 +71,12 @@ class Message:
     is_checked: bool = False
     payload_id: str | None = None
     policy: Policy = AS_THE_API
+    reference: PayloadReference | None = field(default=None, kw_only=True)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the payload is in the API's part of the bucket, and goes with the request."""
+        return self.payload is None and self.reference is None
 
     @property
     def stored_under(self) -> str:
@@ -87,7 +96,7 @@ class Message:
             "headers": self.headers,
             "query": self.query,
         }
-        document["payload"] = {"size": self.size} if self.payload is None else _inline(self.payload)
+        document["payload"] = self._payload_part()
         if self.is_checked:
             document["check"] = True
         if self.payload_id is not None:
@@ -100,6 +109,13 @@ class Message:
             text = json.dumps(document, separators=(",", ":"))
         return text
 
+    def _payload_part(self) -> dict[str, Any]:
+        if self.payload is not None:
+            return _inline(self.payload)
+        if self.reference is not None:
+            return {"object": {"url": self.reference.url, "etag": self.reference.etag, "size": self.size}}
+        return {"size": self.size}
+
 
 def decode(body: str) -> Message:
     """Read a message body; raises NotOurs, with a reason that does not quote the body."""
@@ -110,7 +126,7 @@ def decode(body: str) -> Message:
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise NotOurs(f"the message is not an object of version {VERSION}")
     try:
-        payload, size = _payload_of(document["payload"])
+        payload, size, reference = _payload_of(document["payload"])
         headers = kept(_headers_of(document["headers"]), sensitive=True)  # whoever wrote them
         payload_id = document.get("payloadId")
         return Message(
@@ -122,6 +138,7 @@ def decode(body: str) -> Message:
             is_checked=document.get("check") is True,
             payload_id=None if payload_id is None else _text(payload_id),
             policy=_policy_of(document["policy"]) if "policy" in document else AS_THE_API,
+            reference=reference,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotOurs(f"the message lacks a part, or has one of another type: {type(error).__name__}") from error
@@ -143,12 +160,19 @@ def _inline(payload: bytes) -> dict[str, Any]:
     return {"base64": base64.b64encode(payload).decode()}
 
 
-def _payload_of(part: Any) -> tuple[bytes | None, int]:
+def _payload_of(part: Any) -> tuple[bytes | None, int, PayloadReference | None]:
     if not isinstance(part, dict):
         raise TypeError
     ((kind, value),) = part.items()
-    if kind == "size" and type(value) is int and value >= 0:
-        return None, value
+    if kind == "size":
+        return None, _size_of(value), None
+    if kind == "object":
+        if not isinstance(value, dict):
+            raise TypeError
+        reference = parse_reference(_text(value["url"]), _text(value["etag"]))
+        if not reference.etag:
+            raise ValueError
+        return None, _size_of(value["size"]), reference
     if kind == "text":
         payload = _text(value).encode()
     elif kind == "base64":
@@ -158,7 +182,13 @@ def _payload_of(part: Any) -> tuple[bytes | None, int]:
             raise ValueError from error
     else:
         raise ValueError
-    return payload, len(payload)
+    return payload, len(payload), None
+
+
+def _size_of(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError
+    return value
 
 
 def _headers_of(part: Any) -> Headers:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from cortex_async.errors import CortexError
+from cortex_async.payload_reference import PayloadReference
 
 
 class DamagedResult(CortexError):
@@ -86,6 +87,14 @@ class Cancellation:
     at: float
 
 
+class Referenced(NamedTuple):
+    """What the store says of an object that a payload refers to: its ETag, size in bytes, and Content-Type."""
+
+    etag: str
+    size: int
+    content_type: str
+
+
 class Stored(NamedTuple):
     """A request of which the names of its objects are known, and its position among the others."""
 
@@ -118,6 +127,14 @@ class Store(Protocol):
 
     async def upload_url(self, request_id: str, size: int) -> str:
         """Return a URL by which anybody may store a payload of `size` bytes by PUT, for `PRESIGNED_SECONDS`."""
+        ...
+
+    async def find_reference(self, reference: PayloadReference) -> Referenced:
+        """Look at an object that a payload refers to; raises ObjectMissing, and AwsRefused in any store."""
+        ...
+
+    def referenced(self, reference: PayloadReference, size: int) -> AsyncIterator[bytes]:
+        """Read it piece by piece; raises as `find_reference` does, and ObjectDamaged when it is another by now."""
         ...
 
     async def mark_in_progress(self, request_id: str, progress: Progress) -> None:

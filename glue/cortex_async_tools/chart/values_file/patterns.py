@@ -24,6 +24,9 @@ _WORDS = {
     "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": (
         "the name of a bucket: 3 to 63 lower-case letters, digits, `-` and `.`, without s3:// before it"
     ),
+    "^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([A-Za-z0-9_=-][A-Za-z0-9._=-]*/)*$": (
+        "a prefix such as s3://my-data/images/, with a slash last"
+    ),
     _HTTP + "/?$": "a URL of scheme, host and port, such as https://storage.internal:9000",
     _HTTP + r"(/[A-Za-z0-9_-]+)*/[A-Za-z0-9_-]{1,80}(\.fifo)?$": (
         "the URL of a queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/requests"
