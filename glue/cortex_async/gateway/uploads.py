@@ -55,6 +55,8 @@ class Uploads:
         except ValueError:
             document = None
         size = document.get("size") if isinstance(document, dict) else None
+        if isinstance(size, float) and size.is_integer():  # 5.0 is an integer to JSON Schema
+            size = int(size)
         if type(size) is not int or size < 0:
             raise Rejected(400, "invalid_upload", 'expected {"size": the number of bytes that will be uploaded}')
         if size > min(self._most, limits.S3_PUT_BYTES):
