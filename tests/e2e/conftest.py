@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from e2e.api import Api, Images, plain_pod
-from e2e.cluster import Cluster, Failed
+from e2e.cluster import Cluster, Failed, succeeds, until
 
 HERE = Path(__file__).parent
 FIGURES = pytest.StashKey[list[tuple[str, dict[str, Any]]]]()
@@ -110,7 +110,7 @@ def cluster(make_namespace: Callable[[], Cluster], images: Images) -> Cluster:
     cluster.kubectl("wait", "pod/emulator", "pod/denied", "--for=condition=Ready", "--timeout=180s")
     code = "import boto3; boto3.client('s3', region_name='us-east-1', endpoint_url='http://emulator:4566', "
     code += "aws_access_key_id='x', aws_secret_access_key='x').create_bucket(Bucket='results')"
-    cluster.python("denied", code)
+    until("the Service to lead to the emulator, and a bucket", lambda: succeeds(cluster.python, "denied", code))
     return cluster
 
 
