@@ -129,7 +129,8 @@ PREFLIGHT_SECONDS = 600  # that a browser may keep what it was told of CORS
 
 # Cancelling ---------------------------------------------------------------------------------------------------
 CANCEL_UNSEEN_SECONDS = 1.0  # a younger request begins without a look for a cancellation, which costs a call
-CANCEL_SETTLE_SECONDS = 2.0  # until it is confirmed; over TURN_SECONDS: whoever looked before it has begun by then
+CANCEL_LOOK_SECONDS = 0.5  # a look that began within that time does for a request that is received
+CANCEL_SETTLE_SECONDS = 2.5  # until it is confirmed; over LOOK + TURN: whoever did not see it has begun by then
 CANCEL_WATCH_SECONDS = 7.0  # between two looks while the container works: with the calls it makes less than 10
 CANCEL_HOOK_SECONDS = 5.0  # for the container's answer to pod.cancel_path
 
@@ -144,7 +145,7 @@ AHEAD_SECONDS = 0.5  # a request is received ahead if it is likely to begin with
 AHEAD_POLL_SECONDS = 1  # of a receive ahead: while it waits, another pod may get free
 TURN_SECONDS = 1.5  # a request that was received ahead goes back when it has not begun by then
 RECEIVE_GUESS_SECONDS = 0.02  # until the first receives have been measured
-STORING_AT_MOST = 20  # answered requests whose results are not stored yet; beyond, receiving stops
+STORING_AT_MOST = 64  # answered requests whose results are not stored yet; beyond, receiving stops
 SUSPECTS_AT_MOST = 100  # wait for the container one at a time; beyond, receiving stops
 MARK_AFTER_SECONDS = 5.0  # a request that ends sooner needs no in_progress object: a PUT would double its price
 REFUSED_HOLD_SECONDS = 30.0  # a container that restarts comes back without costing an attempt

@@ -46,6 +46,23 @@ def test_an_upgrade_renders_what_an_installation_does(helm: Helm) -> None:
     assert helm.template(values, options=["--is-upgrade"]) == helm.template(values)
 
 
+@pytest.mark.parametrize(
+    ("scaling", "replicas"),
+    [
+        ({"engine": "keda"}, None),
+        ({"engine": "none"}, 1),
+        ({"engine": "none", "min_replicas": 3}, 3),
+        ({"engine": "none", "min_replicas": 2, "init_replicas": 4}, 4),
+    ],
+)
+def test_the_deployment_names_its_replicas_where_nothing_scales(
+    helm: Helm, scaling: dict[str, Any], replicas: int | None
+) -> None:
+    objects = helm.template(minimal(gitops={"enabled": True}, autoscaling=scaling))
+    assert find(objects, "Deployment", "api-hello")["spec"].get("replicas") == replicas
+    assert [each["kind"] for each in objects].count("Job") == 1  # provisioning's: none sets the number
+
+
 def test_the_job_is_named_by_its_content(helm: Helm) -> None:
     names = [
         _job(helm)["metadata"]["name"],

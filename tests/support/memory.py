@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cortex_async.errors import ObjectExists, ObjectMissing
 from cortex_async.queue.protocol import AT_ONCE, Depth, Received, Sending
-from cortex_async.storage.protocol import Cancellation, Claim, Progress, ResultMetadata, Status, Stored
+from cortex_async.storage.protocol import Cancellation, Claim, Progress, ResultMetadata, Status, Stored, rfc3339
 
 Before = dict[str, Callable[[], Awaitable[None]]]
 """What happens before an operation, by the name of its method; what it raises, the operation raises."""
@@ -190,7 +190,15 @@ class MemoryStore:
         if request_id in self.results:
             raise ObjectExists("PutObject", 412, "PreconditionFailed", "it is there")
         self.results[request_id] = (
-            ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started, content_type, len(whole)),
+            ResultMetadata(
+                status,
+                attempt,
+                rfc3339(datetime.now(UTC)),
+                dead_letter,
+                rfc3339(started) if started else None,
+                content_type,
+                len(whole),
+            ),
             whole,
         )
 

@@ -79,7 +79,7 @@ class AwsSession:
     @staticmethod
     def _connections() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=Connector(keepalive_seconds=50, dns_seconds=60),
+            connector=Connector(keepalive_seconds=50, dns_seconds=60, is_trusted=True),
             auto_decompress=False,
             read_bufsize=limits.READ_AHEAD_BYTES,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from cortex_async import limits, logs
 from cortex_async.dispatcher import outcome, suspicion
 from cortex_async.dispatcher.attempt import AttemptRunner, Verdict
-from cortex_async.dispatcher.cancellations import Cancellations, Look
+from cortex_async.dispatcher.cancellations import Cancellations, Check
 from cortex_async.dispatcher.in_flight import InFlight, Request
 from cortex_async.dispatcher.metrics import DispatcherMetrics
 from cortex_async.dispatcher.outcome import Action, Decision, Failure
@@ -42,11 +42,13 @@ class Processor:
     async def process(self, request: Request) -> None:
         """Bring one request to its end, or give it back for a retry; when cancelled it stays in flight."""
         logs.within_trace(request.message.traceparent)
-        look = self._cancellations.look(request) if request.receive_count == 1 else None
+        check = self._cancellations.check(request) if request.receive_count == 1 else None
         if not await self._in_flight.take_slot(request):
+            if check is not None:
+                check.cancel()
             await self.decline(request)
             return
-        may_begin = await self._may_begin(request, look)
+        may_begin = await self._may_begin(request, check)
         if may_begin and request.is_suspect and not await self._take_slot_apart(request):
             await self.decline(request)
             return
@@ -76,7 +78,7 @@ class Processor:
             await request.marker.take_back(before, seconds / 2)
         await self._in_flight.release(request, 0, seconds / 2)
 
-    async def _may_begin(self, request: Request, look: Look | None) -> bool:
+    async def _may_begin(self, request: Request, check: Check | None) -> bool:
         """Whether the request has no result yet; also finds out which attempt this one is.
 
         A message that was received before tells nothing of how far that went, so the bucket is asked.
@@ -85,7 +87,7 @@ class Processor:
             message_id = next(iter(request.receipts))
             request.is_repeated = not await self._store.begin_once(request.id, message_id)
         elif request.receive_count == 1:
-            return await self._cancellations.may_begin(request, look)
+            return check is None or await check
         if await self._store.has_result(request.id):
             request.is_repeated = False
             return False

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator
 
 from aiohttp import web
+from multidict import istr
 
 from cortex_async import limits
 from cortex_async.config import ApiConfig
@@ -16,7 +17,7 @@ from cortex_async.gateway.errors import Rejected
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.protocol import Claim, Store
 
-HEADER = "Idempotency-Key"
+HEADER = istr("Idempotency-Key")
 
 
 class Fingerprint:

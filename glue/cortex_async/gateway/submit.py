@@ -182,6 +182,8 @@ class Submission:
             if size > self._limit:
                 raise self._too_large()
             yield piece
+            if request.content.at_eof():
+                return
 
     async def _up_to(
         self, pieces: AsyncIterator[bytes], announced: int | None, memory: RequestMemory

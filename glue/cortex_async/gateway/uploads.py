@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
+from multidict import istr
 
 from cortex_async import limits
 from cortex_async.config import ApiConfig
@@ -12,7 +13,7 @@ from cortex_async.gateway.errors import ID, Rejected
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.protocol import Store
 
-HEADER = "X-Cortex-Upload-ID"
+HEADER = istr("X-Cortex-Upload-ID")
 
 
 class Uploads:

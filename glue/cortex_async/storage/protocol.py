@@ -28,9 +28,14 @@ class Status(enum.StrEnum):
     EXPIRED = "expired"
 
 
+def rfc3339(moment: datetime) -> str:
+    """Write an aware datetime of UTC, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds")
+
+
 @dataclass(frozen=True, slots=True)
 class ResultMetadata:
-    """What is stored of a result beside its bytes; `finished` is an aware datetime.
+    """What is stored of a result beside its bytes; `finished` and `started` are moments as `rfc3339` writes them.
 
     `attempt` counts those that were made. `started` is when the last of them began; None without any, and in
     results of earlier versions. `dead_letter` says that the request is a dead letter too, which needs its payload.
@@ -39,9 +44,9 @@ class ResultMetadata:
 
     status: Status
     attempt: int
-    finished: datetime
+    finished: str
     dead_letter: bool = False
-    started: datetime | None = None
+    started: str | None = None
     content_type: str = ""
     size: int = 0
     etag: str = ""

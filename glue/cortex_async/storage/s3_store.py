@@ -7,6 +7,7 @@ over S3's partitions. Status is not stored, it follows from which of these objec
 import asyncio
 import base64
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from cortex_async.storage.protocol import (
     ResultMetadata,
     Status,
     Stored,
+    rfc3339,
 )
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ _DEAD_LETTER = f"{META}dead-letter"
 _SHARED = f"{META}shared"
 _SUSPECT = f"{META}suspect"
 _STARTED = f"{META}started"
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00", re.ASCII)
 _WAITING = f"{META}waiting"
 _FRACTION = f"{META}progress"
 _MESSAGE = f"{META}message"
@@ -171,7 +174,10 @@ class S3Store:
         """See `Store`."""
 
         def headers() -> dict[str, str]:
-            metadata = ResultMetadata(status, attempt, datetime.now(UTC), dead_letter, started, content_type)
+            began = rfc3339(started) if started else None
+            metadata = ResultMetadata(
+                status, attempt, rfc3339(datetime.now(UTC)), dead_letter, began, content_type
+            )
             return _headers_of(metadata)
 
         key = self._key(request_id, "result")
@@ -357,11 +363,18 @@ def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
         "content-type": metadata.content_type or _JSON,
         f"{META}status": metadata.status.value,
         f"{META}attempt": str(metadata.attempt),
-        f"{META}finished": metadata.finished.isoformat(timespec="milliseconds"),
+        f"{META}finished": metadata.finished,
         **({_TYPE: metadata.content_type} if metadata.content_type else {}),
         **({_DEAD_LETTER: "true"} if metadata.dead_letter else {}),
-        **({_STARTED: metadata.started.isoformat(timespec="milliseconds")} if metadata.started else {}),
+        **({_STARTED: metadata.started} if metadata.started else {}),
     }
+
+
+def _moment(text: str) -> str:
+    """Check a moment without making a datetime of it, which each poll would pay for; raises ValueError."""
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(f"no moment of UTC: {text!r}")
+    return text
 
 
 def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
@@ -369,9 +382,9 @@ def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
         return ResultMetadata(
             Status(headers[f"{META}status"]),
             int(headers[f"{META}attempt"]),
-            datetime.fromisoformat(headers[f"{META}finished"]),
+            _moment(headers[f"{META}finished"]),
             _DEAD_LETTER in headers,
-            datetime.fromisoformat(headers[_STARTED]) if _STARTED in headers else None,
+            _moment(headers[_STARTED]) if _STARTED in headers else None,
             headers.get(_TYPE, ""),
             int(headers.get("Content-Length", 0)),
             headers.get("ETag", ""),

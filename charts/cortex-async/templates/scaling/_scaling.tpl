@@ -10,6 +10,15 @@
 {{- .Values.autoscaling.target_in_flight | default .Values.pod.max_concurrency | float64 | toJson -}}
 {{- end }}
 
+{{- /* Replicas that the Deployment itself names, or nothing: without hooks, and where nothing scales, there is nobody else
+to set them. Input: the root context. */}}
+{{- define "cortex-async.fixedReplicas" -}}
+{{- $scaling := .Values.autoscaling -}}
+{{- if and .Values.gitops.enabled (eq $scaling.engine "none") -}}
+{{- kindIs "invalid" $scaling.init_replicas | ternary $scaling.min_replicas $scaling.init_replicas | int -}}
+{{- end -}}
+{{- end }}
+
 {{- /* Replicas that a new API is given beyond the one that a Deployment begins with, or nothing: the HPA raises it to
 min_replicas by itself. Input: the root context. */}}
 {{- define "cortex-async.initialReplicas" -}}
@@ -17,7 +26,7 @@ min_replicas by itself. Input: the root context. */}}
 {{- $first := int (max 1 $scaling.min_replicas) -}}
 {{- if include "cortex-async.keda" . }}{{ $first = 1 }}{{ end -}}
 {{- if not (kindIs "invalid" $scaling.init_replicas) }}{{ $first = int $scaling.init_replicas }}{{ end -}}
-{{- if ne $first 1 }}{{ $first }}{{- end -}}
+{{- if and (ne $first 1) (not (include "cortex-async.fixedReplicas" .)) }}{{ $first }}{{- end -}}
 {{- end }}
 
 {{- /* How the HPA moves in one direction. Input: dict of stabilization (a duration), percent (an int), tolerance,
