@@ -17,7 +17,7 @@ from chart.objects import find
 from dashboard.__main__ import Line, alerts_wrong, judged, lines
 from dashboard.prometheus import Prometheus, Target
 from e2e.api import Api
-from e2e.cluster import Cluster
+from e2e.cluster import Cluster, until
 from support.processes import Process, free_port, wait_until
 
 OF_OTHERS = ("kube_", "DCGM_")
@@ -68,10 +68,11 @@ def test_dashboard_and_alerts_find_data(
     )
     try:
         asked = [each for each in lines(objects, api.name) if not any(word in each.query for word in OF_OTHERS)]
+        until("all targets to be scraped", lambda: prometheus.down() == [])
         began = time.time()
-        ids = [api.submit({"n": 1, **payload}) for _ in range(ROUNDS) for payload in PAYLOADS]
-        for each in ids:
-            api.ended(each)
+        for _ in range(ROUNDS):
+            for each in [api.submit({"n": 1, **payload}) for payload in PAYLOADS]:
+                api.ended(each)
         wrong = _wrong(prometheus, asked, began)
         alerts = prometheus.rules()
     finally:
