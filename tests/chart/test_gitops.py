@@ -10,7 +10,7 @@ import yaml
 from cloudcoil.models.fluxcd.helm.v2 import HelmRelease
 from cloudcoil.models.fluxcd.source.v1 import GitRepository
 
-from chart.helm_cli import CHART, Helm, Object, merged, minimal
+from chart.helm_cli import CHART, ROOT, Helm, Object, merged, minimal
 from chart.kubernetes import fields_are_known, validate
 from chart.objects import find, kinds
 
@@ -27,6 +27,14 @@ def test_it_is_the_same_each_time_and_has_no_hook(helm: Helm) -> None:
     assert first == second
     assert "helm.sh/hook" not in first
     validate(helm.template(values))
+
+
+def test_no_list_is_empty_which_the_api_server_would_store_as_none_and_see_changed_by_each_apply(
+    helm: Helm,
+) -> None:
+    for values in (minimal(**GITOPS), yaml.safe_load((ROOT / "values" / "all-options.yaml").read_text())):
+        for each in helm.template(values):
+            assert "[]" not in yaml.safe_dump({**each, "data": None}), each["kind"]
 
 
 def test_there_is_no_pod_for_helm_test(helm: Helm) -> None:

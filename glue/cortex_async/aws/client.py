@@ -233,6 +233,8 @@ class Service:
                 return _refusal(call, response.status, code, message)
             case Retry.NEVER if not self._is_skew_of_head(call, response, clock_offset):
                 return _refusal(call, response.status, code, message)
+        if response.status == 404 and isinstance(connector := self._session.http.connector, Connector):
+            connector.renew()  # who answered is not AWS: the next try shall not go there again
         return AwsUnavailable(call.operation, f"{code or 'no error code'} (HTTP {response.status}): {message}")
 
     def _is_skew_of_head(self, call: Call, response: aiohttp.ClientResponse, signed_with: float) -> bool:

@@ -43,6 +43,12 @@ class Connector(aiohttp.TCPConnector):
         factory: Any = functools.partial(ClientConnection, asyncio.get_running_loop(), is_trusted=is_trusted)
         self._factory = factory
 
+    def renew(self) -> None:
+        """Use none of the connections again that are idle now."""
+        for idle in self._conns.values():
+            for connection, _ in idle:
+                connection.force_close()
+
 
 class ClientConnection(ResponseHandler):
     """Not used again once anything arrives that no request asked for."""

@@ -48,8 +48,15 @@ policies:
     value: 1
     periodSeconds: {{ $period }}
 {{- if semverCompare ">=1.35-0" .root.Capabilities.KubeVersion.Version }}
-{{- /* as a plain decimal: Kubernetes takes no exponents */}}
-tolerance: {{ regexReplaceAll "\\.?0+$" (printf "%.4f" (float64 .tolerance)) "" | quote }}
+{{- /* as KEDA writes it when it adds its finalizer: any other spelling would be its own change, and conflict */}}
+{{- $parts := mulf .tolerance 10000 | addf 0.5 | floor | int }}
+{{- if not (mod $parts 10000) }}
+tolerance: {{ div $parts 10000 | quote }}
+{{- else if not (mod $parts 10) }}
+tolerance: {{ div $parts 10 }}m
+{{- else }}
+tolerance: {{ mul $parts 100 }}u
+{{- end }}
 {{- end }}
 {{- end }}
 
