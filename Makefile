@@ -116,7 +116,9 @@ EDITABLE = $(PIP) install --no-deps --no-build-isolation --editable .
 HELM = $(BIN)/python -m cortex_async_tools.chart.helm
 
 # What a release is made of; the release workflow uses the same targets.
-# `make package-image IMAGE=<your registry>/cortex-async:0.1.0 ENGINE=podman` names the image and what builds it.
+# `make package-image IMAGE=<your registry>/cortex-async:0.1.0 ENGINE=podman` names the image and what builds it;
+# TARGET=emulator, otel or operator another one of the Dockerfile's.
+TARGET ?= glue
 ENGINE ?= $(firstword $(foreach each,docker podman buildah,$(if $(shell command -v $(each)),$(each))))
 package: package-charts package-wheel package-image
 
@@ -134,7 +136,7 @@ package-wheel: $(READY)
 
 package-image:
 	@test -n '$(ENGINE)' || { echo 'package-image needs docker, podman or buildah on PATH'; exit 1; }
-	$(ENGINE) build $(ENGINE_OPTIONS) --tag $(IMAGE) glue
+	$(ENGINE) build $(ENGINE_OPTIONS) --target $(TARGET) --build-context chart=charts/cortex-async --tag $(IMAGE) glue
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 lock: $(READY)

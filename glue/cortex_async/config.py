@@ -27,11 +27,15 @@ class AwsConfig:
 
 @dataclass(frozen=True)
 class StorageConfig:
-    """The bucket, the key prefix in it, and for how many days objects are kept."""
+    """The bucket, the key prefix in it, and for how many days objects are kept.
+
+    Payloads may be objects below `payload_references`, each `s3://<bucket>/` and a prefix that ends with a slash.
+    """
 
     bucket: str
     prefix: str
     retention_days: int
+    payload_references: tuple[str, ...]
 
 
 @dataclass(frozen=True)

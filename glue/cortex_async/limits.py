@@ -11,6 +11,7 @@ SQS_VISIBILITY_SECONDS = 43_200  # 12 hours, counted from the receive
 SQS_OLD_MESSAGE_BYTES = 262_144  # the default of queues made before SQS took 1 MiB (August 2025)
 SQS_RETENTION_DAYS = 14  # the longest that SQS keeps a message; dead letters get it
 S3_PUT_BYTES = 5 * 2**30  # of one PutObject
+S3_KEY_BYTES = 1024  # of a key, in UTF-8
 SQS_DELAY_SECONDS = 900  # the longest that SQS delays a message
 S3_PART_BYTES = 5 * MIB  # the smallest part that S3 takes, but for the last
 S3_PARTS = 10_000  # of one upload; the maximum of gateway.maxPayloadMiB follows from both
@@ -129,7 +130,8 @@ PREFLIGHT_SECONDS = 600  # that a browser may keep what it was told of CORS
 
 # Cancelling ---------------------------------------------------------------------------------------------------
 CANCEL_UNSEEN_SECONDS = 1.0  # a younger request begins without a look for a cancellation, which costs a call
-CANCEL_SETTLE_SECONDS = 2.0  # until it is confirmed; over TURN_SECONDS: whoever looked before it has begun by then
+CANCEL_LOOK_SECONDS = 0.5  # a look that began within that time does for a request that is received
+CANCEL_SETTLE_SECONDS = 2.5  # until it is confirmed; over LOOK + TURN: whoever did not see it has begun by then
 CANCEL_WATCH_SECONDS = 7.0  # between two looks while the container works: with the calls it makes less than 10
 CANCEL_HOOK_SECONDS = 5.0  # for the container's answer to pod.cancel_path
 
@@ -165,7 +167,7 @@ AHEAD_SECONDS = 0.5  # a request is received ahead if it is likely to begin with
 AHEAD_POLL_SECONDS = 1  # of a receive ahead: while it waits, another pod may get free
 TURN_SECONDS = 1.5  # a request that was received ahead goes back when it has not begun by then
 RECEIVE_GUESS_SECONDS = 0.02  # until the first receives have been measured
-STORING_AT_MOST = 20  # answered requests whose results are not stored yet; beyond, receiving stops
+STORING_AT_MOST = 64  # answered requests whose results are not stored yet; beyond, receiving stops
 SUSPECTS_AT_MOST = 100  # wait for the container one at a time; beyond, receiving stops
 MARK_AFTER_SECONDS = 5.0  # a request that ends sooner needs no in_progress object: a PUT would double its price
 REFUSED_HOLD_SECONDS = 30.0  # a container that restarts comes back without costing an attempt

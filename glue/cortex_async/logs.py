@@ -26,7 +26,9 @@ def about_api(name: str) -> None:
 
 def within_trace(traceparent: str | None) -> None:
     """Write the trace id of a `traceparent` (W3C Trace Context) into every line of this task from now on."""
-    _traceparent.set(traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None)
+    known = traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None
+    if known is not _traceparent.get():
+        _traceparent.set(known)
 
 
 def current_traceparent() -> str | None:

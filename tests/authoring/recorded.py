@@ -20,6 +20,7 @@ from support.stack import Client, Stack
 
 CHANGES = {
     "queue": {"inlineLimitBytes": 1024, "maxAttempts": 2, "visibilityTimeoutSeconds": 10},
+    "storage": {"payloadReferences": ["s3://others-data/images/"]},
     "gateway": {"maxPayloadMiB": 6, "uploads": True, "list": True},
     "pod": {"maxConcurrency": 10},
 }
@@ -50,6 +51,7 @@ async def record(stack: Stack, recorders: Mapping[str, Recorder]) -> None:
             _cancelled(client),
             _waited(client),
             _uploaded(client),
+            _referenced(client),
             _too_large(http, stack.url),
             client.ended(await client.submit(query="?die")),
             _redrive(client, recorders["dead-letters"]),
@@ -87,6 +89,15 @@ async def _uploaded(client: Client) -> None:
     await client.ended(await client.submit(headers={"X-Cortex-Upload-ID": upload["id"]}))
     async with client.http.get(url) as response:
         assert response.status == 200
+
+
+async def _referenced(client: Client) -> None:
+    """Submits an object of another bucket."""
+    s3 = client.stack.emulator.client("s3")
+    place = {"LocationConstraint": client.stack.emulator.region}
+    s3.create_bucket(Bucket="others-data", CreateBucketConfiguration=place)
+    s3.put_object(Bucket="others-data", Key="images/a", Body=b"abc")
+    await client.ended(await client.submit(headers={"X-Cortex-Payload-Ref": "s3://others-data/images/a"}))
 
 
 async def _waited(client: Client) -> None:

@@ -61,7 +61,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
             clusterName="test",
             aws=aws,
             queue={"deleteOnUninstall": True},
-            gateway={"uploads": True},
+            gateway={"uploads": True, "payloadReferences": ["s3://others-data/images/"]},
         )
         values.write_text(yaml.safe_dump(made))
         with contextlib.redirect_stdout(io.StringIO()) as printed:

@@ -1,4 +1,9 @@
-"""How busy the container is kept: a full queue, one pod, work of a known length, calls to AWS that take time."""
+"""How busy the container is kept: a full queue, one pod, work of a known length, calls to AWS that take time.
+
+Busy is from the moment that a request reached the container to that of its answer, as the container tells: what a
+sleep of 50 ms takes longer than that is not the dispatcher's. It is counted until the last request has begun: from
+then on there is nothing to keep a slot busy with.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -60,9 +65,10 @@ async def _point(endpoint: Endpoint, folder: Path, slots: int, work_ms: int, cal
     finally:
         endpoint.set_latency(0)
         stack.stop()
-    received = sorted(document["result"]["received"] for document in documents)
-    seconds = (received[-1] - received[0]) / 1e9 + work_ms / 1000
-    share = count * work_ms / 1000 / (slots * seconds)
+    results = [document["result"] for document in documents]
+    began, last = min(each["received"] for each in results), max(each["received"] for each in results)
+    seconds = (last - began) / 1e9
+    share = sum(min(each["answered"], last) - each["received"] for each in results) / 1e9 / (slots * seconds)
     sqs = calls_a_request(calls, count).sqs if calls else float("nan")
     return Point(slots, work_ms, call_ms, count, share, count / seconds, sqs)
 

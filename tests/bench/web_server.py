@@ -1,13 +1,14 @@
 """The container of the bench: `python -m bench.web_server PORT`. It answers each POST at once, in 100 bytes.
 
-The answer tells when the request reached it, on the clock that all processes of a machine share
-(CLOCK_MONOTONIC, in nanoseconds), and how many bytes came; `?sleep=SECONDS` lets it take longer.
+The answer tells when the request reached it and when it was answered, on the clock that all processes of a machine
+share (CLOCK_MONOTONIC, in nanoseconds), and how many bytes came; `?sleep=SECONDS` lets it take longer.
 """
 
 import asyncio
 import json
 import sys
 import time
+from typing import Any
 
 from bench.http_server import Connection, Request, Response
 
@@ -28,12 +29,15 @@ class Container(Connection):
             "size": int(request.headers.get("content-length", 0)),
             "id": request.headers["x-cortex-request-id"],
         }
-        response = Response(200, {"content-type": "application/json"}, (json.dumps(document).encode(),))
         if request.query.startswith("sleep="):
             seconds = float(request.query.partition("=")[2])
-            asyncio.get_running_loop().call_later(seconds, self.respond, response)
+            asyncio.get_running_loop().call_later(seconds, self._answer, document)
         else:
-            self.respond(response)
+            self._answer(document)
+
+    def _answer(self, document: dict[str, Any]) -> None:
+        document["answered"] = time.monotonic_ns()
+        self.respond(Response(200, {"content-type": "application/json"}, (json.dumps(document).encode(),)))
 
 
 async def _serve(port: int) -> None:

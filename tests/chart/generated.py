@@ -45,7 +45,11 @@ def strategy(part: dict[str, Any]) -> st.SearchStrategy[Any]:
     alternatives = [each["required"][0] for each in part.get("oneOf", [])]
     objects = [_object(part, without=set(alternatives) - {name}, needed=name) for name in alternatives or [None]]
     made = st.one_of(objects)
-    return made.filter(jsonschema.Draft7Validator(part).is_valid) if {"anyOf", "allOf"} & part.keys() else made
+    return (
+        made.filter(jsonschema.Draft7Validator(part).is_valid)
+        if {"anyOf", "allOf", "minProperties"} & part.keys()
+        else made
+    )
 
 
 def _object(part: dict[str, Any], without: set[str], needed: str | None) -> st.SearchStrategy[Values]:
@@ -92,6 +96,7 @@ def mended(given: Values) -> Values:
     _mend_scaling(result)
     _mend_extras(result)
     _mend_platform(result)
+    _mend_references(result)
     _mend_gitops(result)
     return result
 
@@ -157,6 +162,12 @@ def _mend_scaling(result: Values) -> None:
         strategy["max_surge"] = 1
     gateway = result.get("gateway", {}).get("autoscaling", {})
     gateway["maxReplicas"] = max(gateway.get("minReplicas", 2), gateway.get("maxReplicas", 20))
+
+
+def _mend_references(result: Values) -> None:
+    gateway = result.get("gateway", {})
+    found = gateway.get("payloadReferences", [])
+    gateway["payloadReferences"] = [each for each in found if not each.startswith("s3://results/")]
 
 
 def _mend_gitops(result: Values) -> None:
@@ -239,6 +250,7 @@ def _mend_platform(result: Values) -> None:
         result["securityContext"]["level"] = "baseline"
     if result.get("queue", {}).get("url"):
         result["queue"]["deleteOnUninstall"] = False
+        result["queue"]["fairnessHeader"] = None
     networking = result.get("networking", {})
     is_shared = result.get("gateway", {}).get("shared")
     if is_shared or not networking.get("httpRoute", {}).get("parentRefs"):

@@ -152,6 +152,12 @@ SCALING = [
     _key("gateway.apiKeys.requestsPerSecond", 0),
     _key("gateway.cors.allowedOrigins", ["app.example.com"]),
     _key("queue.fairnessHeader", "Authorization"),
+    _key("gateway.payloadReferences", ["s3://my-data/images"]),
+    _key("gateway.payloadReferences", ["my-data/images/"]),
+    _key("gateway.payloadReferences", ["s3://my-data/*/"]),
+    _key("gateway.payloadReferences", ["s3://my-data/../"]),
+    _key("gateway.payloadReferences", ["s3://results/"]),
+    _key("gateway.payloadReferences", ["s3://results/cortex/other/"]),
     (
         "tenants on a FIFO queue",
         minimal(queue={"url": "https://sqs.eu-west-1.amazonaws.com/1/a.fifo", "fairnessHeader": "X-Tenant"}),

@@ -163,4 +163,7 @@ def test_a_container_waits_for_the_dispatcher_unless_it_has_a_pre_stop_of_its_ow
 
 def test_the_dispatcher_requests_what_is_documented(helm: Helm) -> None:
     dispatcher = container(api_pod(helm.template(minimal())), "dispatcher")
-    assert dispatcher["resources"] == {"requests": {"cpu": "100m", "memory": "100Mi"}}
+    assert dispatcher["resources"] == {
+        "requests": {"cpu": "100m", "memory": "100Mi"},
+        "limits": {"memory": "256Mi"},
+    }

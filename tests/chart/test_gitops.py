@@ -10,7 +10,7 @@ import yaml
 from cloudcoil.models.fluxcd.helm.v2 import HelmRelease
 from cloudcoil.models.fluxcd.source.v1 import GitRepository
 
-from chart.helm_cli import CHART, Helm, Object, merged, minimal
+from chart.helm_cli import CHART, ROOT, Helm, Object, merged, minimal
 from chart.kubernetes import fields_are_known, validate
 from chart.objects import find, kinds
 
@@ -29,6 +29,14 @@ def test_it_is_the_same_each_time_and_has_no_hook(helm: Helm) -> None:
     validate(helm.template(values))
 
 
+def test_no_list_is_empty_which_the_api_server_would_store_as_none_and_see_changed_by_each_apply(
+    helm: Helm,
+) -> None:
+    for values in (minimal(**GITOPS), yaml.safe_load((ROOT / "values" / "all-options.yaml").read_text())):
+        for each in helm.template(values):
+            assert "[]" not in yaml.safe_dump({**each, "data": None}), each["kind"]
+
+
 def test_there_is_no_pod_for_helm_test(helm: Helm) -> None:
     assert "Pod" not in kinds(helm.template(minimal(**GITOPS)))
 
@@ -36,6 +44,23 @@ def test_there_is_no_pod_for_helm_test(helm: Helm) -> None:
 def test_an_upgrade_renders_what_an_installation_does(helm: Helm) -> None:
     values = minimal(**GITOPS)
     assert helm.template(values, options=["--is-upgrade"]) == helm.template(values)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "replicas"),
+    [
+        ({"engine": "keda"}, None),
+        ({"engine": "none"}, 1),
+        ({"engine": "none", "min_replicas": 3}, 3),
+        ({"engine": "none", "min_replicas": 2, "init_replicas": 4}, 4),
+    ],
+)
+def test_the_deployment_names_its_replicas_where_nothing_scales(
+    helm: Helm, scaling: dict[str, Any], replicas: int | None
+) -> None:
+    objects = helm.template(minimal(gitops={"enabled": True}, autoscaling=scaling))
+    assert find(objects, "Deployment", "api-hello")["spec"].get("replicas") == replicas
+    assert [each["kind"] for each in objects].count("Job") == 1  # provisioning's: none sets the number
 
 
 def test_the_job_is_named_by_its_content(helm: Helm) -> None:

@@ -152,8 +152,20 @@ def test_tolerance_is_the_hpas_where_the_cluster_has_it(helm: Helm, version: str
     values = minimal(autoscaling={"upscale_tolerance": 0.2})
     objects = helm.template(values, options=[*KEDA, "--kube-version", version])
     rules = find(objects, "ScaledObject")["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
-    assert rules["scaleUp"].get("tolerance") == ("0.2" if known else None)
-    assert rules["scaleDown"].get("tolerance") == ("0.05" if known else None)
+    assert rules["scaleUp"].get("tolerance") == ("200m" if known else None)
+    assert rules["scaleDown"].get("tolerance") == ("50m" if known else None)
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [(0, "0"), (0.05, "50m"), (0.0005, "500u"), (0.1234, "123400u"), (1, "1"), (1.5, "1500m")],
+)
+def test_tolerance_is_written_as_keda_writes_it_so_that_a_second_apply_does_not_conflict(
+    helm: Helm, given: float, written: str
+) -> None:
+    values = minimal(autoscaling={"engine": "keda", "upscale_tolerance": given})
+    advanced = find(helm.template(values), "ScaledObject")["spec"]["advanced"]
+    assert advanced["horizontalPodAutoscalerConfig"]["behavior"]["scaleUp"]["tolerance"] == written
 
 
 def test_only_keda_and_monitoring_may_read_the_admin_port_of_the_gateway(helm: Helm) -> None:

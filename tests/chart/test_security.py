@@ -144,7 +144,8 @@ def test_a_service_account_of_somebody_else_is_used_and_not_made(helm: Helm) -> 
 
 def test_nobody_connects_to_the_pods_and_everybody_to_the_gateways_port(helm: Helm) -> None:
     objects = helm.template(minimal())
-    assert find(objects, "NetworkPolicy", "api-hello")["spec"]["ingress"] == []
+    spec = find(objects, "NetworkPolicy", "api-hello")["spec"]
+    assert (spec["policyTypes"], spec.get("ingress")) == (["Ingress"], None)
     assert find(objects, "NetworkPolicy", "api-hello-gateway")["spec"]["ingress"] == [
         {"ports": [{"port": 8888, "protocol": "TCP"}]}
     ]

@@ -26,7 +26,7 @@ def test_api_json_is_what_the_glue_expects(helm: Helm) -> None:
         "clusterName": "cortex",
         "release": "default/hello",
         "aws": {"region": "eu-west-1", "endpointUrl": None},
-        "storage": {"bucket": "results", "prefix": "cortex", "retentionDays": 7},
+        "storage": {"bucket": "results", "prefix": "cortex", "retentionDays": 7, "payloadReferences": []},
         "queue": {
             "url": None,
             "name": "cortex-hello",

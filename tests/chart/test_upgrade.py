@@ -22,7 +22,7 @@ CHANGES: list[tuple[str, Any, set[str], set[str]]] = [
     ("storage.retentionDays", 3, BOTH, CONFIG),
     ("queue.maxAttempts", 4, BOTH, CONFIG),
     ("pod.max_concurrency", 4, BOTH, CONFIG),
-    ("pod.request_timeout", "30s", API, CONFIG),
+    ("pod.request_timeout", "30s", BOTH, CONFIG),
     ("gateway.maxPayloadMiB", 64, GATEWAY, CONFIG),
     ("networking.endpoint", "other", GATEWAY, {*CONFIG, "Pod/api-hello-test"}),
     ("serviceAccount.annotations", {"role": "mine"}, BOTH, ACCOUNTS),

@@ -29,6 +29,7 @@ class Images:
     emulator: str
     operator: str
     client: str
+    otel: str
 
     def values(self) -> dict[str, Any]:
         """What every release of the suites says: the image, and requests that a small node has room for."""
@@ -141,10 +142,10 @@ class Api:
         return f"{place}/{self.name}"
 
     @contextlib.contextmanager
-    def load(self, rate: float = 10, **payload: Any) -> Iterator[dict[str, Any]]:
-        """Submit at that rate meanwhile; what is yielded holds the figures afterwards."""
+    def load(self, rate: float = 10, ramp: float = 0, **payload: Any) -> Iterator[dict[str, Any]]:
+        """Submit at that rate meanwhile, after `ramp` seconds; what is yielded holds the figures afterwards."""
         figures: dict[str, Any] = {}
-        with self.witness(self.url, rate, payload):
+        with self.witness(self.url, rate, payload, ramp):
             time.sleep(3)
             yield figures
             time.sleep(3)
@@ -155,8 +156,8 @@ class Api:
             figures.update(json.loads(self.cluster.kubectl("logs", "witness").splitlines()[-1]))
 
     @contextlib.contextmanager
-    def witness(self, url: str, rate: float, payload: dict[str, Any]) -> Iterator[None]:
-        command = ["python", "/e2e/load.py", url, str(rate), json.dumps(payload)]
+    def witness(self, url: str, rate: float, payload: dict[str, Any], ramp: float) -> Iterator[None]:
+        command = ["python", "/e2e/load.py", url, str(rate), json.dumps(payload), str(ramp)]
         self.cluster.apply(*plain_pod("witness", self.images.glue, command, 8000))
         try:
             self.cluster.kubectl("wait", "pod/witness", "--for=condition=Ready", "--timeout=60s")

@@ -78,6 +78,15 @@ class Cluster:
         return done.stdout
 
 
+def succeeds(command: Callable[..., str], *words: str) -> bool:
+    """Run one of a cluster's commands; whether it ended with 0."""
+    try:
+        command(*words)
+    except Failed:
+        return False
+    return True
+
+
 def until(what: str, condition: Callable[[], Any], timeout: float = 120) -> Any:
     """Look every half second until `condition()` is true, and return what it returned."""
     end = time.monotonic() + timeout

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from e2e.api import Api, Images, plain_pod
-from e2e.cluster import Cluster, Failed
+from e2e.cluster import Cluster, Failed, succeeds, until
 
 HERE = Path(__file__).parent
 FIGURES = pytest.StashKey[list[tuple[str, dict[str, Any]]]]()
@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("e2e", "end-to-end suites")
     images = {"glue": "cortex-async:0.1.0", "example": "hello-world:1.0.0", "warm-model": "warm-model:1.0.0"}
     images |= {"emulator": "emulator:1.5.33", "operator": "cortex-operator:0.1.0", "client": "cortex-client:0.1.0"}
+    images["otel"] = "cortex-async:0.1.0-otel"
     for name, default in images.items():
         group.addoption(f"--{name}-image", default=default, help=f"image of that name (default: {default})")
     group.addoption("--namespace-prefix", default="e2e", help="how the namespaces' names begin (default: e2e)")
@@ -69,7 +70,7 @@ def note(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def images(pytestconfig: pytest.Config) -> Images:
-    names = ("glue", "example", "warm_model", "emulator", "operator", "client")
+    names = ("glue", "example", "warm_model", "emulator", "operator", "client", "otel")
     return Images(*(pytestconfig.getoption(f"{name}_image") for name in names))
 
 
@@ -110,7 +111,16 @@ def cluster(make_namespace: Callable[[], Cluster], images: Images) -> Cluster:
     cluster.kubectl("wait", "pod/emulator", "pod/denied", "--for=condition=Ready", "--timeout=180s")
     code = "import boto3; boto3.client('s3', region_name='us-east-1', endpoint_url='http://emulator:4566', "
     code += "aws_access_key_id='x', aws_secret_access_key='x').create_bucket(Bucket='results')"
-    cluster.python("denied", code)
+    until("the Service to lead to the emulator, and a bucket", lambda: succeeds(cluster.python, "denied", code))
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def lenient(make_namespace: Callable[[], Cluster]) -> Cluster:
+    """A namespace that enforces no Pod Security."""
+    cluster = make_namespace()
+    label = "pod-security.kubernetes.io/enforce=privileged"
+    cluster.kubectl("label", "namespace", cluster.namespace, label, "--overwrite")
     return cluster
 
 

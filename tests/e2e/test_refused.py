@@ -90,31 +90,14 @@ def dry_run(cluster: Cluster, objects: list[dict[str, Any]]) -> int:
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("values/**/*.yaml")), ids=lambda file: file.stem)
-def test_api_server_takes_every_example(make_namespace: Callable[[], Cluster], note: Note, file: Any) -> None:
-    cluster = lenient(make_namespace)
-    objects = Helm(helm.locate()).template(file, namespace=cluster.namespace)
-    note(objects=dry_run(cluster, objects))
+def test_api_server_takes_every_example(lenient: Cluster, note: Note, file: Any) -> None:
+    objects = Helm(helm.locate()).template(file, namespace=lenient.namespace)
+    note(objects=dry_run(lenient, objects))
 
 
-_lenient: list[Cluster] = []
-
-
-def lenient(make_namespace: Callable[[], Cluster]) -> Cluster:
-    """A namespace that enforces no Pod Security: generated values ask for what `restricted` refuses."""
-    if not _lenient:
-        _lenient.append(make_namespace())
-        _lenient[0].kubectl(
-            "label",
-            "namespace",
-            _lenient[0].namespace,
-            "pod-security.kubernetes.io/enforce=privileged",
-            "--overwrite",
-        )
-    return _lenient[0]
-
-
-def test_api_server_takes_generated_values(make_namespace: Callable[[], Cluster], note: Note) -> None:
-    cluster, program = lenient(make_namespace), Helm(helm.locate())
+def test_api_server_takes_generated_values(lenient: Cluster, note: Note) -> None:
+    """`lenient`, since generated values ask for what `restricted` refuses."""
+    program = Helm(helm.locate())
     chance = random.Random(0)
     counts: list[int] = []
     while len(counts) < GENERATED:
@@ -123,8 +106,8 @@ def test_api_server_takes_generated_values(make_namespace: Callable[[], Cluster]
         @hypothesis.settings(max_examples=5, phases=[hypothesis.Phase.generate])
         @hypothesis.given(values(chance.sample(sorted(LEAVES), 16)))
         def judged(generated: Values) -> None:
-            rendered = program.template(mended(generated), namespace=cluster.namespace)
-            counts.append(dry_run(cluster, rendered))
+            rendered = program.template(mended(generated), namespace=lenient.namespace)
+            counts.append(dry_run(lenient, rendered))
 
         judged()
     note(values_files=len(counts), objects=sum(counts))

@@ -11,6 +11,7 @@ from e2e.api import KEYS, LITTLE, Api, Images
 from e2e.cluster import Cluster, Failed, until
 
 MakeApi = Callable[..., Api]
+CHAINING = "http://ingressgateway-apis.istio-system.svc.cluster.local"
 OPERATOR_CHART = ROOT / "charts" / "cortex-operator"
 
 
@@ -34,11 +35,21 @@ def front(cluster: Cluster, images: Images) -> Iterator[str]:
             "resources": {"requests": LITTLE["requests"]},
             "aws": {"extraEnv": KEYS},
         },
+        "chaining": {"enabled": True},
     }
     words = ["upgrade", "--install", "operator", str(OPERATOR_CHART), "--wait", "--timeout", "180s"]
     cluster.helm(*words, values=values)
     yield f"http://cortex-gateway.{cluster.namespace}.svc.cluster.local"
+    is_made = is_ours(cluster)
     cluster.helm("uninstall", "operator", "--wait")
+    if is_made:  # helm keeps it, since others may use it by then
+        cluster.kubectl("delete", "namespace", "istio-system", "--wait=false")
+
+
+def is_ours(cluster: Cluster) -> bool:
+    """Whether the namespace of the chaining address was made by this release."""
+    annotations = cluster.get("namespace/istio-system")["metadata"].get("annotations", {})
+    return bool(annotations.get("meta.helm.sh/release-namespace") == cluster.namespace)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +86,18 @@ def test_a_container_lists_submits_and_reads_with_no_configuration(shared: dict[
     assert (found["by_client"], found["by_http"]) == ("by the client", "by HTTP")
     assert found["endpoint"] == f"{front}/reader"
     assert any(line.split()[1:3] == ["reader", "1/1"] for line in found["printed"].splitlines()), found["printed"]
+
+
+def test_the_documented_address_of_an_api_leads_to_the_shared_gateway(
+    cluster: Cluster, shared: dict[str, Api]
+) -> None:
+    """From any pod, by the cluster's DNS, which has to know Services of the type ExternalName."""
+    found = cluster.get("service/ingressgateway-apis", "--namespace", "istio-system")
+    if found["spec"]["type"] != "ExternalName":
+        pytest.skip("the cluster has an ingress gateway of Istio of that name, which the chart leaves alone")
+    code = f"import urllib.request as r; print(r.urlopen('{CHAINING}/reader', b'{{\"n\": 3}}').read().decode())"
+    request_id = json.loads(cluster.python("denied", code))["id"]
+    assert shared["reader"].ended(request_id)["result"]["n"] == 3
 
 
 def test_scaling_is_told_for_each_api_at_the_admin_port(cluster: Cluster, shared: dict[str, Api]) -> None:

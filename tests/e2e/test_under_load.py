@@ -7,6 +7,7 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ Note = Callable[..., None]
 Figures = dict[str, Any]
 REPLICAS = {"autoscaling": {"init_replicas": 2}, "gateway": {"replicas": 2}}
 OUTAGE_SECONDS = 60
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,35 @@ def test_gateway_is_killed(api: Api, note: Note) -> None:
         api.cluster.kubectl("rollout", "status", f"deployment/api-{api.name}-gateway", "--timeout=90s")
     check(figures, note, refusals=True)
     assert figures["refused"] < figures["requests"] / 10
+
+
+def test_gateways_process_is_killed(api: Api, lenient: Cluster, note: Note) -> None:
+    """The pod stays, and the kubelet starts the container again; meanwhile its connections are refused."""
+    (name, *_) = api.cluster.pods(api.name, "gateway")
+
+    def container() -> dict[str, Any]:
+        (found,) = api.cluster.get(f"pod/{name}")["status"]["containerStatuses"]
+        return dict(found)
+
+    before = container()
+    with api.load(rate=20) as figures:
+        kill(lenient, api.images.glue, before["containerID"].rpartition("/")[2])
+        until("another container", lambda: container()["restartCount"] > before["restartCount"])
+        until("it to be ready", lambda: container()["ready"])
+    check(figures, note, refusals=True)
+    assert figures["refused"] < figures["requests"] / 10
+    assert name in api.cluster.pods(api.name, "gateway")
+
+
+def kill(cluster: Cluster, image: str, container: str) -> None:
+    """Kill the first process of a container of the node; no signal of its own pod could do so."""
+    code = (HERE / "programs" / "kill.py").read_text()
+    security = {"runAsUser": 0, "capabilities": {"drop": ["ALL"], "add": ["KILL", "SYS_PTRACE"]}}
+    about = {"name": "killer", "image": image, "command": ["python", "-c", code, container]}
+    spec = {"hostPID": True, "restartPolicy": "Never", "containers": [{**about, "securityContext": security}]}
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "killer"}, "spec": spec})
+    cluster.kubectl("wait", "pod/killer", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+    cluster.kubectl("delete", "pod/killer", "--grace-period=0", "--force")
 
 
 def test_container_is_out_of_memory(api: Api, cluster: Cluster, note: Note) -> None:

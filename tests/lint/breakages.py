@@ -43,6 +43,8 @@ BESIDE: dict[str, dict[str, Any]] = {
     "tolerationSeconds": {"effect": "NoExecute"},
     "minDomains": {"whenUnsatisfiable": "DoNotSchedule"},
     "ipBlock": {"podSelector": None, "namespaceSelector": None},
+    "podSelector": {"ipBlock": None},
+    "namespaceSelector": {"ipBlock": None},
 }
 """Fields that need certain other fields beside them: the values of those, or None if they must be left out."""
 

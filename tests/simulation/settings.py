@@ -9,6 +9,7 @@ from chart.objects import find
 
 SYNC_SECONDS = 15  # of the HPA
 TICK_SECONDS = 10  # of the original, and of the samples
+QUANTITIES = {"": 1, "m": 1000, "u": 1_000_000}  # parts of one
 
 
 @dataclass(frozen=True)
@@ -72,4 +73,5 @@ def render(helm: Helm, settings: Settings) -> Rendered:
 
 def _rules(rules: Mapping[str, Any]) -> Rules:
     policies = [(each["type"], each["value"], each["periodSeconds"]) for each in rules["policies"]]
-    return Rules(rules["stabilizationWindowSeconds"], policies, float(rules["tolerance"]))
+    tolerance = float(rules["tolerance"].rstrip("mu")) / QUANTITIES[rules["tolerance"].lstrip("0123456789")]
+    return Rules(rules["stabilizationWindowSeconds"], policies, tolerance)

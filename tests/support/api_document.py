@@ -9,7 +9,7 @@ _DOCUMENT: dict[str, Any] = {
     "clusterName": "test",
     "release": "default/hello",
     "aws": {"region": "us-west-2", "endpointUrl": None},
-    "storage": {"bucket": "bucket", "prefix": "test", "retentionDays": 7},
+    "storage": {"bucket": "bucket", "prefix": "test", "retentionDays": 7, "payloadReferences": []},
     "queue": {
         "url": None,
         "name": "test-hello",

@@ -7,8 +7,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cortex_async.errors import ObjectExists, ObjectMissing
+from cortex_async.payload_reference import PayloadReference
 from cortex_async.queue.protocol import AT_ONCE, Depth, Received, Sending
-from cortex_async.storage.protocol import Cancellation, Claim, Progress, ResultMetadata, Status, Stored
+from cortex_async.storage.protocol import (
+    Cancellation,
+    Claim,
+    Progress,
+    Referenced,
+    ResultMetadata,
+    Status,
+    Stored,
+    rfc3339,
+)
 
 Before = dict[str, Callable[[], Awaitable[None]]]
 """What happens before an operation, by the name of its method; what it raises, the operation raises."""
@@ -109,6 +119,7 @@ class MemoryStore:
     before: Before = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     payloads: dict[str, bytes] = field(default_factory=dict)
+    others: dict[str, bytes] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     progresses: dict[str, Progress] = field(default_factory=dict)
     marks: list[int] = field(default_factory=list)
@@ -147,6 +158,21 @@ class MemoryStore:
         """See `Store`."""
         await self._begin("upload_url")
         return f"memory:{request_id}"
+
+    async def find_reference(self, reference: PayloadReference) -> Referenced:
+        """See `Store`."""
+        await self._begin("find_reference")
+        return Referenced('"1"', len(self._other(reference)), "text/plain")
+
+    async def referenced(self, reference: PayloadReference, size: int) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        await self._begin("referenced")
+        yield self._other(reference)
+
+    def _other(self, reference: PayloadReference) -> bytes:
+        if reference.url not in self.others:
+            raise ObjectMissing("GetObject", 404, "NoSuchKey", "it is not there")
+        return self.others[reference.url]
 
     async def mark_in_progress(self, request_id: str, progress: Progress) -> None:
         """See `Store`."""
@@ -191,9 +217,15 @@ class MemoryStore:
         await self._begin("put_result")
         if request_id in self.results:
             raise ObjectExists("PutObject", 412, "PreconditionFailed", "it is there")
-        now, size = datetime.now(UTC), len(whole)
         metadata = ResultMetadata(
-            status, attempt, now, dead_letter, started, content_type, size, callback_url=callback_url
+            status,
+            attempt,
+            rfc3339(datetime.now(UTC)),
+            dead_letter,
+            rfc3339(started) if started else None,
+            content_type,
+            len(whole),
+            callback_url=callback_url,
         )
         self.results[request_id] = (metadata, whole)
 

@@ -36,11 +36,7 @@ class Receiver:
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def receive(self, request: web.Request) -> web.Response:
-        message = ExportTraceServiceRequest.FromString(await request.read())
-        for resource in message.resource_spans:
-            about = _facts(resource.resource.attributes)
-            for scope in resource.scope_spans:
-                self.spans += [_span(each, about["service.name"]) for each in scope.spans]
+        self.spans += decoded(await request.read())
         self._more.set()
         return web.Response(content_type="application/x-protobuf")
 
@@ -54,6 +50,16 @@ class Receiver:
 
     def counts(self) -> collections.Counter[str]:
         return collections.Counter(each.name for each in self.spans)
+
+
+def decoded(body: bytes) -> list[Span]:
+    """The spans of a request of OTLP over HTTP."""
+    return [
+        _span(each, _facts(resource.resource.attributes)["service.name"])
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans
+        for scope in resource.scope_spans
+        for each in scope.spans
+    ]
 
 
 @asynccontextmanager

@@ -213,3 +213,19 @@ async def test_503_of_a_submission_says_whether_it_may_have_been_accepted(
     assert error["code"] == "unavailable"
     assert error["message"].endswith(told)
     assert set(taken) == ({"AmazonSQS.SendMessageBatch"} if size == 5 else set())
+
+
+async def test_a_connection_at_which_not_aws_answered_is_not_used_again(serve_aws: ServeAws) -> None:
+    """As one that was made before a Service's address led to it, and went to something else for good."""
+    wrong: set[object] = set()
+
+    async def answer(request: web.Request) -> web.Response:
+        wrong.update(() if wrong else (request.transport,))
+        if request.transport in wrong:
+            return web.Response(status=404, text="no such page")
+        return web.json_response({"QueueUrl": "http://queue"})
+
+    sqs = Sqs(await serve_aws(answer))
+    with pytest.raises(AwsUnavailable, match="404"):
+        await sqs.queue_url("queue")
+    assert await sqs.queue_url("queue") == "http://queue"

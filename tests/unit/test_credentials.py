@@ -1,10 +1,13 @@
 """Refreshing credentials: who waits for it, how often it is tried, and what its failures become."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+import botocore.session
 import pytest
 from botocore.credentials import RefreshableCredentials
 
@@ -65,12 +68,46 @@ def sts() -> Iterator[Provider]:
 
 @pytest.fixture
 def find(sts: Provider, monkeypatch: pytest.MonkeyPatch) -> Found:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
     def find(first: Keys) -> Credentials:
         found = sts.found(first)
         monkeypatch.setattr("botocore.session.Session.get_credentials", lambda _: found)
         return Credentials()
 
     return find
+
+
+@pytest.mark.parametrize("token", [{}, {"AWS_SESSION_TOKEN": "t"}, {"AWS_SECURITY_TOKEN": "t"}], ids=str)
+async def test_static_keys_of_the_environment_are_those_that_botocore_finds(
+    monkeypatch: pytest.MonkeyPatch, token: dict[str, str]
+) -> None:
+    for name, value in ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"} | token).items():
+        monkeypatch.setenv(name, value)
+    found = botocore.session.Session().get_credentials().get_frozen_credentials()
+    static = await Credentials().current()
+    assert (static.access_key, static.secret_key, static.token) == (
+        found.access_key,
+        found.secret_key,
+        found.token,
+    )
+
+
+async def test_half_a_set_of_keys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    with pytest.raises(CredentialsError, match="missing: AWS_SECRET_ACCESS_KEY"):
+        await Credentials().current()
+
+
+def test_static_keys_need_no_botocore() -> None:
+    """It would take 10 MB of each process, and a third of its start."""
+    look = "import asyncio, sys; from cortex_async.aws.credentials import Credentials as C; "
+    look += "asyncio.run(C().current()); print([each for each in sys.modules if 'botocore' in each])"
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
+    shown = subprocess.run([sys.executable, "-c", look], env=keys, capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"
 
 
 async def nearly_expired(sts: Provider, find: Found) -> Credentials:

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from cortex_async import limits
-from cortex_async.storage.protocol import Progress, ResultMetadata, Status
+from cortex_async.storage.protocol import Progress, ResultMetadata, Status, rfc3339
 from support.dispatching import Unanswering, breaking, in_flight, message, processor, taken
 from support.memory import MemoryQueue, MemoryStore
 from support.virtual_clock import never, on_virtual_clock, settled
@@ -86,7 +86,7 @@ async def test_no_dead_letter_when_another_attempt_has_a_result(dead_letter: boo
     store.payloads[request.id] = b"12345"
 
     async def broken_while_another_ends() -> None:
-        metadata = ResultMetadata(Status.FAILED, 2, datetime.now(UTC), dead_letter)
+        metadata = ResultMetadata(Status.FAILED, 2, rfc3339(datetime.now(UTC)), dead_letter)
         store.results[request.id] = (metadata, b"{}")
         raise aiohttp.ServerDisconnectedError
 

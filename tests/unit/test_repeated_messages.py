@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from cortex_async.storage.protocol import ResultMetadata, Status
+from cortex_async.storage.protocol import ResultMetadata, Status, rfc3339
 from support.dispatching import Unanswering, in_flight, message, processor, taken
 from support.memory import MemoryQueue, MemoryStore
 from support.virtual_clock import never, on_virtual_clock
@@ -31,7 +31,7 @@ async def test_a_message_whose_request_has_ended_takes_its_own_payload_with_it()
     request = taken(requests, store, of)
     store.payloads = {"of this submission": b"12345", request.id: b"12345"}
     store.holders[request.id] = "another message"
-    store.results[request.id] = (ResultMetadata(Status.COMPLETED, 1, datetime.now(UTC)), b"1")
+    store.results[request.id] = (ResultMetadata(Status.COMPLETED, 1, rfc3339(datetime.now(UTC))), b"1")
     await processor(store, requests, Unanswering(never), MemoryQueue()).process(request)
     assert queue.deleted == ["receipt"]
     assert store.payloads.keys() == {request.id}
@@ -46,7 +46,7 @@ async def test_the_message_that_has_begun_the_request_goes_on_with_it() -> None:
     store.holders[request.id] = "message"
 
     async def answers() -> None:
-        store.results[request.id] = (ResultMetadata(Status.COMPLETED, 1, datetime.now(UTC)), b"1")
+        store.results[request.id] = (ResultMetadata(Status.COMPLETED, 1, rfc3339(datetime.now(UTC))), b"1")
         raise ConnectionResetError
 
     await processor(store, requests, Unanswering(answers), MemoryQueue()).process(request)

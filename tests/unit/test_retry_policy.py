@@ -97,6 +97,7 @@ async def test_single_try_and_endless_patience_wait_for_a_late_answer(serve: Ser
 
 async def test_call_waits_for_keys_no_longer_than_its_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     monkeypatch.setattr("botocore.session.Session.get_credentials", lambda _: gate.wait())
     service = await serve(silent, RetryPolicy(0.2))
     try:

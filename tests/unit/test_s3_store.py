@@ -150,7 +150,9 @@ class BreakingResponse:
 class BreakingBucket(S3):
     def __init__(self) -> None: ...
 
-    async def open(self, key: str, start: int = 0, stop: int | None = None) -> aiohttp.ClientResponse:
+    async def open(
+        self, key: str, start: int = 0, stop: int | None = None, *, etag: str = "", is_optional: bool = False
+    ) -> aiohttp.ClientResponse:
         return cast(aiohttp.ClientResponse, BreakingResponse(start))
 
 

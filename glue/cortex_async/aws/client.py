@@ -79,7 +79,7 @@ class AwsSession:
     @staticmethod
     def _connections() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=Connector(keepalive_seconds=50, dns_seconds=60),
+            connector=Connector(keepalive_seconds=50, dns_seconds=60, is_trusted=True),
             auto_decompress=False,
             read_bufsize=limits.READ_AHEAD_BYTES,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -233,6 +233,8 @@ class Service:
                 return _refusal(call, response.status, code, message)
             case Retry.NEVER if not self._is_skew_of_head(call, response, clock_offset):
                 return _refusal(call, response.status, code, message)
+        if response.status == 404 and isinstance(connector := self._session.http.connector, Connector):
+            connector.renew()  # who answered is not AWS: the next try shall not go there again
         return AwsUnavailable(call.operation, f"{code or 'no error code'} (HTTP {response.status}): {message}")
 
     def _is_skew_of_head(self, call: Call, response: aiohttp.ClientResponse, signed_with: float) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,8 +88,26 @@ def _never() -> bool:
     return False
 
 
+@dataclass(slots=True)
+class _EnvironmentKeys:
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+def _of_environment() -> Keys | None:
+    """Return the keys that the environment holds, which botocore would take first; None for what expires."""
+    access_key, secret_key = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
+    if not access_key or not secret_key or "AWS_CREDENTIAL_EXPIRATION" in os.environ:
+        return None
+    token = os.environ.get("AWS_SESSION_TOKEN") or os.environ.get("AWS_SECURITY_TOKEN")
+    return _EnvironmentKeys(access_key, secret_key, token or None)
+
+
 def _load(found: Any) -> tuple[Any, _FrozenKeys]:
-    import botocore.session  # noqa: PLC0415 - a third of the start-up time, so only in the commands that sign
+    if found is None and (static := _of_environment()) is not None:
+        return None, _FrozenKeys(static, math.inf, _never)
+    import botocore.session  # noqa: PLC0415 - 10 MB, and a third of the start-up time: only where it is needed
 
     try:
         found = found or botocore.session.Session().get_credentials()

@@ -50,14 +50,21 @@ class S3:
         extra = {"if-none-match": "*"} if once else {}
         await self.send("PutObject", "PUT", key, {**headers, **extra}, body)
 
-    async def open(self, key: str, start: int = 0, stop: int | None = None) -> aiohttp.ClientResponse:
+    async def open(
+        self, key: str, start: int = 0, stop: int | None = None, *, etag: str = "", is_optional: bool = False
+    ) -> aiohttp.ClientResponse:
         """GetObject from byte `start` on, and to before byte `stop`, its body unread, for `async with`.
 
-        Raises ObjectMissing, and ObjectDamaged when the object ends before `start`.
+        Raises ObjectMissing, ObjectDamaged when the object ends before `start`, and ObjectExists when there is one
+        of another ETag than is asked for.
         """
         end = "" if stop is None else stop - 1
         headers = {"range": f"bytes={start}-{end}"} if start or stop is not None else {}
-        call = Call("GetObject", "GET", self._path(key), "", headers, final_codes=_BEYOND_END)
+        if etag:
+            headers["if-match"] = etag
+        call = Call(
+            "GetObject", "GET", self._path(key), "", headers, final_codes=_BEYOND_END, is_optional=is_optional
+        )
         try:
             return await self._service.open(call)
         except AwsRefused as error:

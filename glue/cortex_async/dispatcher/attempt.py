@@ -20,9 +20,10 @@ from cortex_async.dispatcher.outcome import Action, Attempts, Decision, NoAnswer
 from cortex_async.dispatcher.readiness import Readiness
 from cortex_async.dispatcher.response_body import excerpt, is_small, json_pieces, read_json
 from cortex_async.dispatcher.results import store_result
-from cortex_async.errors import ObjectDamaged, ObjectMissing, ObjectTooLarge, UploadLost
+from cortex_async.errors import AwsRefused, ObjectDamaged, ObjectMissing, ObjectTooLarge, UploadLost
 from cortex_async.http.content_coding import decoded
 from cortex_async.http.overrides import InvalidResponse
+from cortex_async.payload_reference import PayloadReference
 from cortex_async.storage.protocol import Status, Store
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class AttemptRunner:
         self._in_flight = in_flight
         self._max_attempts = config.queue.max_attempts
         self._retry_on = config.queue.retry_on
+        self._references = config.storage.payload_references
         self._result_types = config.pod.result_content_types
         longest = limits.SQS_VISIBILITY_SECONDS - limits.VISIBILITY_MARGIN_SECONDS
         self._timeout_seconds = min(config.pod.request_timeout_seconds or longest, longest)
@@ -105,12 +107,9 @@ class AttemptRunner:
     async def _once(self, request: Request) -> Verdict:
         if request.is_cancelled:
             return Verdict(outcome.on_cancelled())
-        try:
-            payload = await self._payload(request)
-        except ObjectMissing:
-            return Verdict(outcome.on_missing_payload())
-        except ObjectDamaged:
-            return Verdict(outcome.on_damaged_payload())
+        payload = await self._payload(request)
+        if isinstance(payload, Verdict):
+            return payload
         try:
             asked = request.message.policy.timeout_seconds or self._timeout_seconds
             async with asyncio.timeout(min(asked, self._timeout_seconds)) as timeout:
@@ -128,15 +127,37 @@ class AttemptRunner:
                 return Verdict(outcome.on_cancelled())
             return Verdict(outcome.on_no_answer(NoAnswer.TIMEOUT, self.attempts(request)))
 
-    async def _payload(self, request: Request) -> bytes | AsyncIterator[bytes]:
-        """The payload itself, or its pieces from the bucket; the first is fetched before a connection is made."""
+    async def _payload(self, request: Request) -> bytes | AsyncIterator[bytes] | Verdict:
+        """The payload, or its pieces from S3, the first of which is fetched before a connection is made."""
         message = request.message
         if message.payload is not None:
             return message.payload
+        if message.reference is not None:
+            return await self._referenced(request, message.reference)
         if message.size == 0:  # only its headers were too large for the message
             return b""
-        pieces = self._store.payload(message.stored_under, message.size)
-        return _prepended(await anext(pieces), pieces)
+        try:
+            return await _begun(self._store.payload(message.stored_under, message.size))
+        except ObjectMissing:
+            return Verdict(outcome.on_missing_payload())
+        except ObjectDamaged:
+            return Verdict(outcome.on_damaged_payload())
+
+    async def _referenced(
+        self, request: Request, reference: PayloadReference
+    ) -> bytes | AsyncIterator[bytes] | Verdict:
+        """As `_payload`, of an object that the client named; whoever wrote the message, only an allowed one."""
+        if not reference.is_within(self._references):
+            return Verdict(outcome.on_forbidden_reference())
+        try:
+            return await _begun(self._store.referenced(reference, request.message.size))
+        except ObjectMissing:
+            return Verdict(outcome.on_missing_reference())
+        except ObjectDamaged:
+            return Verdict(outcome.on_changed_reference())
+        except AwsRefused as error:
+            log.warning("a payload cannot be read", extra={"id": request.id, "reason": str(error)})
+            return Verdict(outcome.on_unreadable_reference(self.attempts(request), error.status))
 
     async def _take(self, request: Request, response: aiohttp.ClientResponse, timer: ContainerTimeout) -> Verdict:
         """Decide about a response, and store its body when it is a result."""
@@ -185,6 +206,12 @@ class AttemptRunner:
     def _container_is_done(self, request: Request, timer: ContainerTimeout) -> None:
         timer.stop()
         self._in_flight.free_slot(request)
+
+
+async def _begun(pieces: AsyncIterator[bytes]) -> bytes | AsyncIterator[bytes]:
+    """The pieces, once the first has come; an empty payload at once."""
+    first = await anext(pieces, b"")
+    return _prepended(first, pieces) if first else b""
 
 
 async def _prepended(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

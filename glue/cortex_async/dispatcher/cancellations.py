@@ -1,13 +1,15 @@
 """How a dispatcher learns that requests were cancelled, at hardly any cost while none are.
 
 A cancelled request has a result. Looking for that before every request would cost a call each; so one object of
-the API tells of its last cancellation, and one look at it does for all that ask while another is under way. Only
+the API tells of its last cancellation. Only
 the result of a request that was submitted before that moment is looked for. Who is received within a second of
-its submission needs no look at all. A look takes place while the request waits for its turn, so that the container
-never waits for one; the gateway confirms a cancellation when all that looked before it have begun.
+its submission needs no look at all. A look takes place while the request waits for its turn, and does for all
+that are received within half a second, so that the container hardly ever waits for one; the gateway confirms a
+cancellation when all that began by an earlier look have begun.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Iterable
 
@@ -16,6 +18,8 @@ from cortex_async.dispatcher.in_flight import Request
 from cortex_async.storage.protocol import Cancellation, Store
 
 Look = asyncio.Task[Cancellation | None]
+Check = asyncio.Task[bool]
+"""Whether a request may begin: it was not cancelled."""
 
 
 class Cancellations:
@@ -24,22 +28,19 @@ class Cancellations:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._look: Look | None = None  # that has begun last
-        self._next: Look | None = None  # that begins when that one has ended
+        self._looked_at = -math.inf  # when it began, by the loop's clock
 
-    def look(self, request: Request) -> Look | None:
-        """Begin to look, while a request waits for its turn; None when it may begin without a look."""
+    def check(self, request: Request) -> Check | None:
+        """Begin to find out whether a request that comes for the first time may begin; None: it may."""
         if time.time() - request.issued_at < limits.CANCEL_UNSEEN_SECONDS:
             return None
-        return self._later_look()
+        look = self._recent_look(limits.CANCEL_LOOK_SECONDS)
+        if look.done() and not look.exception() and _is_later(request, look.result()):
+            return None
+        return asyncio.create_task(self._may_begin(request, look))
 
-    async def may_begin(self, request: Request, look: Look | None) -> bool:
-        """Whether a request that comes for the first time was not cancelled, as far as `look` tells."""
-        if look is None:
-            return True
-        last = await asyncio.shield(look)
-        if last is None or request.issued_at - limits.ID_FUTURE_SECONDS > last.at:  # for clocks that differ
-            return True
-        return not await self._store.has_result(request.id)
+    async def _may_begin(self, request: Request, look: Look) -> bool:
+        return _is_later(request, await asyncio.shield(look)) or not await self._store.has_result(request.id)
 
     async def watch(self, requests: Iterable[Request]) -> None:
         """Break off the attempts of those in flight, `requests`, that are cancelled; runs for ever."""
@@ -47,7 +48,7 @@ class Cancellations:
         while True:
             await asyncio.sleep(limits.CANCEL_WATCH_SECONDS)
             open_requests = [each for each in requests if each.left_at is None]
-            last = await asyncio.shield(self._later_look()) if open_requests else seen
+            last = await asyncio.shield(self._recent_look(0)) if open_requests else seen
             if last != seen:
                 await asyncio.gather(*[self._break_off(each) for each in open_requests])
             seen = last
@@ -58,14 +59,14 @@ class Cancellations:
             if request.timeout is not None:
                 request.timeout.end()
 
-    def _later_look(self) -> Look:
-        """Look, later than now: a look that is under way may have been too early."""
-        if self._next is None:
-            self._next = asyncio.create_task(self._look_after(self._look))
-        return self._next
+    def _recent_look(self, seconds: float) -> Look:
+        """Return a look that began within that time, or begin one."""
+        now = asyncio.get_running_loop().time()
+        if self._look is None or now - self._looked_at > seconds:
+            self._look, self._looked_at = asyncio.create_task(self._store.last_cancellation()), now
+        return self._look
 
-    async def _look_after(self, before: Look | None) -> Cancellation | None:
-        if before is not None:
-            await asyncio.wait({before})
-        self._look, self._next = self._next, None
-        return await self._store.last_cancellation()
+
+def _is_later(request: Request, last: Cancellation | None) -> bool:
+    """Whether a request was submitted after the last cancellation, so that it was not cancelled."""
+    return last is None or request.issued_at - limits.ID_FUTURE_SECONDS > last.at  # for clocks that differ

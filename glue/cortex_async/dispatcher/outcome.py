@@ -159,6 +159,34 @@ def on_damaged_payload() -> Decision:
     return Decision(Action.FAIL, "payload_damaged", message)
 
 
+def on_forbidden_reference() -> Decision:
+    """Decide about a payload by reference that is not below an allowed prefix (any more)."""
+    message = "the object that is the payload is not below one of gateway.payloadReferences"
+    return Decision(Action.FAIL, "payload_not_allowed", message)
+
+
+def on_missing_reference() -> Decision:
+    """Decide about a payload by reference whose object is gone."""
+    return Decision(Action.FAIL, "payload_missing", "the object that is the payload is not there any more")
+
+
+def on_changed_reference() -> Decision:
+    """Decide about a payload by reference whose object is another than at the submission."""
+    message = "the object that is the payload was replaced since the request was submitted"
+    return Decision(Action.FAIL, "payload_changed", message)
+
+
+def on_unreadable_reference(attempts: Attempts, status: int) -> Decision:
+    """Decide about a payload by reference that S3 does not give the dispatcher: a permission may be mended."""
+    if not attempts.is_last:
+        return Decision(Action.RETRY, delay_seconds=retry_delay(attempts, None))
+    message = (
+        f"the object that is the payload cannot be read (HTTP {status}), at the last of {attempts.maximum} "
+        "attempts: it is gone, or the dispatcher's role lacks s3:GetObject"
+    )
+    return Decision(Action.FAIL, "payload_unreadable", message)
+
+
 def on_cancelled() -> Decision:
     """Decide about an attempt that was broken off, since the request was cancelled."""
     return Decision(Action.DROP, "cancelled")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from cortex_async import limits, logs
 from cortex_async.dispatcher import outcome, suspicion
 from cortex_async.dispatcher.attempt import AttemptRunner, Verdict
-from cortex_async.dispatcher.cancellations import Cancellations, Look
+from cortex_async.dispatcher.cancellations import Cancellations, Check
 from cortex_async.dispatcher.events import Events
 from cortex_async.dispatcher.in_flight import InFlight, Request
 from cortex_async.dispatcher.metrics import DispatcherMetrics
@@ -45,11 +45,13 @@ class Processor:
     async def process(self, request: Request) -> None:
         """Bring one request to its end, or give it back for a retry; when cancelled it stays in flight."""
         logs.within_trace(request.message.traceparent)
-        look = self._cancellations.look(request) if request.receive_count == 1 else None
+        check = self._cancellations.check(request) if request.receive_count == 1 else None
         if not await self._in_flight.take_slot(request):
+            if check is not None:
+                check.cancel()
             await self.decline(request)
             return
-        may_begin = await self._may_begin(request, look)
+        may_begin = await self._may_begin(request, check)
         if may_begin and request.is_suspect and not await self._take_slot_apart(request):
             await self.decline(request)
             return
@@ -79,7 +81,7 @@ class Processor:
             await request.marker.take_back(before, seconds / 2)
         await self._in_flight.release(request, 0, seconds / 2)
 
-    async def _may_begin(self, request: Request, look: Look | None) -> bool:
+    async def _may_begin(self, request: Request, check: Check | None) -> bool:
         """Whether the request has no result yet; also finds out which attempt this one is.
 
         A message that was received before tells nothing of how far that went, so the bucket is asked.
@@ -88,7 +90,7 @@ class Processor:
             message_id = next(iter(request.receipts))
             request.is_repeated = not await self._store.begin_once(request.id, message_id)
         elif request.receive_count == 1:
-            return await self._cancellations.may_begin(request, look)
+            return check is None or await check
         if await self._store.has_result(request.id):
             request.is_repeated = False
             return False
@@ -177,7 +179,7 @@ class Processor:
         if request.is_repeated:  # the payload may be that of the message that has begun
             await self._in_flight.delete(request)
             return "begun by another message"
-        keep = request.message.payload is None and await self._store.is_dead_letter(request.id)
+        keep = request.message.is_stored and await self._store.is_dead_letter(request.id)
         await self._clean_up(request, keep_payload=keep)
         return "had a result already"
 
@@ -187,7 +189,7 @@ class Processor:
         The message goes last: when this process is killed in between, it comes back, and the rest is done then. So
         it does when the event for a webhook could not be queued.
         """
-        if request.message.payload is None and not keep_payload:
+        if request.message.is_stored and not keep_payload:
             try:
                 await self._store.delete_payload(request.message.stored_under)
             except AwsRefused as error:  # the bucket's lifecycle rule will do it

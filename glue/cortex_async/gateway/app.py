@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import HttpVersion11, web
@@ -58,7 +59,9 @@ class Gateway:
         self._uploads = Uploads(config, ids, store)
         within_submit = spans.within_submit if spans else None
         self._submission = Submission(config, ids, store, self._uploads, stall_seconds, budget, within_submit)
-        self._spans = spans
+        self._answered: Callable[[web.Request, Handler], Awaitable[web.StreamResponse]] = answered
+        if spans is not None:
+            self._answered = functools.partial(_spanned, spans)
         self._results = Results(config, ids, store, budget)
         self._listing = Listing(config, ids, self._results, store) if config.gateway.list else None
         self._raw_results = RawResults(config, self._results, store, budget)
@@ -118,11 +121,6 @@ class Gateway:
         if request.path not in _PROBES:
             self._metrics.answered(request.method, response.status)
         return response
-
-    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self._spans is None:
-            return await answered(request, handler)
-        return await self._spans.around(request, functools.partial(answered, handler=handler))
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"healthy": True})
@@ -192,3 +190,7 @@ class Gateway:
 
         await self._waiters.wait(request, seconds, has_ended)
         return ended
+
+
+async def _spanned(spans: "SubmitSpans", request: web.Request, handler: Handler) -> web.StreamResponse:
+    return await spans.around(request, functools.partial(answered, handler=handler))

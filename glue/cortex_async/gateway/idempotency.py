@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator
 
 from aiohttp import web
+from multidict import istr
 
 from cortex_async import limits
 from cortex_async.config import ApiConfig
@@ -16,18 +17,21 @@ from cortex_async.gateway.errors import Rejected
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.protocol import Claim, Store
 
-HEADER = "Idempotency-Key"
+HEADER = istr("Idempotency-Key")
 
 
 class Fingerprint:
-    """What a submission holds: its Content-Type, query and body, whose pieces pass through here."""
+    """What a submission holds: its Content-Type, query and body, whose pieces pass through here.
 
-    def __init__(self, request: web.Request, upload_id: str | None = None) -> None:
+    `payload` names a payload that is in S3 already.
+    """
+
+    def __init__(self, request: web.Request, payload: str | None = None) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
         for part in (request.headers.get("Content-Type", ""), request.rel_url.raw_query_string):
             self._hash.update(part.encode("utf-8", "surrogateescape") + b"\0")
-        if upload_id is not None:  # in the place of the body
-            self._hash.update(b"\0" + upload_id.encode())
+        if payload is not None:  # in the place of the body
+            self._hash.update(b"\0" + payload.encode())
 
     async def over(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Pass the body on."""

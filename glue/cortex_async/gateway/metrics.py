@@ -7,12 +7,14 @@ from cortex_async import limits
 from cortex_async.gateway.scaling import Measure, Sampler
 from cortex_async.metrics import Reading, Values, status_label
 
+_METHODS = frozenset({"GET", "POST", "DELETE"})
+
 
 class GatewayMetrics:
     """The counters of one gateway."""
 
     def __init__(self, sampler: Sampler) -> None:
-        self._calls: Counter[tuple[str, str]] = Counter()
+        self._calls: Counter[tuple[str, int]] = Counter()
         self._submitted = 0
         self.recent: deque[str] = deque(maxlen=limits.RECENT_REQUESTS)
         """The ids that were submitted last."""
@@ -37,7 +39,7 @@ class GatewayMetrics:
                 "counter",
                 "cortex_async_gateway_requests",
                 "HTTP requests of clients by method and status code.",
-                lambda: {call: count for call, count in self._calls.items()},
+                self._read_calls,
                 ("method", "status_code"),
             ),
             Reading(
@@ -62,7 +64,10 @@ class GatewayMetrics:
 
     def answered(self, method: str, status: int) -> None:
         """Count the answer to a client."""
-        self._calls[method if method in ("GET", "POST", "DELETE") else "other", status_label(status)] += 1
+        self._calls[method if method in _METHODS else "other", status] += 1
+
+    def _read_calls(self) -> Values:
+        return {(method, status_label(status)): count for (method, status), count in self._calls.items()}
 
     def submitted(self, request_id: str) -> None:
         """Count a request that was put on the queue."""

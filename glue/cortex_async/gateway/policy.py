@@ -4,6 +4,7 @@ import hashlib
 import re
 
 from aiohttp import web
+from multidict import istr
 
 from cortex_async import limits
 from cortex_async.config import ApiConfig
@@ -11,10 +12,10 @@ from cortex_async.gateway.errors import Rejected
 from cortex_async.queue.message import AS_THE_API, Policy
 from cortex_async.queue.protocol import AT_ONCE, Sending
 
-TIMEOUT = "X-Cortex-Timeout-Seconds"
-TTL = "X-Cortex-TTL-Seconds"
-MAX_ATTEMPTS = "X-Cortex-Max-Attempts"
-DELAY = "X-Cortex-Delay-Seconds"
+TIMEOUT = istr("X-Cortex-Timeout-Seconds")
+TTL = istr("X-Cortex-TTL-Seconds")
+MAX_ATTEMPTS = istr("X-Cortex-Max-Attempts")
+DELAY = istr("X-Cortex-Delay-Seconds")
 
 _GROUP_ID = re.compile(r"[!-~]{1,128}")
 

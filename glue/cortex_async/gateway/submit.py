@@ -13,6 +13,8 @@ from cortex_async.errors import AwsError, AwsRefused, QueueMissing
 from cortex_async.gateway.errors import ID, Rejected
 from cortex_async.gateway.idempotency import Claims, Fingerprint, key_of
 from cortex_async.gateway.policy import Policies
+from cortex_async.gateway.references import HEADER as REFERENCE
+from cortex_async.gateway.references import References
 from cortex_async.gateway.uploads import HEADER as UPLOAD
 from cortex_async.gateway.uploads import Uploads
 from cortex_async.gateway.webhooks.receivers import Receivers
@@ -46,6 +48,7 @@ class Submission:
         self._receivers = Receivers(config.gateway.webhooks)
         self._store = store
         self._uploads = uploads
+        self._references = References(config, store)
         self._inline_limit = config.queue.inline_limit_bytes
         self._limit = config.gateway.max_payload_mib * limits.MIB
         self._sensitive = config.gateway.sensitive_headers == "forward"
@@ -64,9 +67,9 @@ class Submission:
         key = key_of(request)
         policy, how = self._policies.asked(request), self._policies.sending(request)
         callback = self._receivers.asked(request)
-        if UPLOAD in request.headers:
+        if UPLOAD in request.headers or REFERENCE in request.headers:
             known = Message(request_id, headers, "", None, 0, policy=policy, callback_url=callback)
-            return await self._accept_uploaded(request, queue, known, how)
+            return await self._accept_from_s3(request, queue, known, how)
         pieces = self._pieces(request)
         fingerprint = None
         if key is not None:
@@ -102,25 +105,34 @@ class Submission:
             raise
         return request_id
 
-    async def _accept_uploaded(self, request: web.Request, queue: Queue, begun: Message, how: Sending) -> str:
-        """Put a request on the queue whose payload was uploaded before; `begun` is what is known of it already."""
-        upload_id, size = await self._uploads.uploaded(request)
-        if size > self._limit:
-            raise self._too_large()
+    async def _accept_from_s3(self, request: web.Request, queue: Queue, begun: Message, how: Sending) -> str:
+        """Put a request on the queue whose payload is in S3; `begun` is what is known of it already."""
         key = key_of(request)
         query = request.rel_url.raw_query_string
-        message = dataclasses.replace(
-            begun, query=query, size=size, is_checked=key is not None, payload_id=upload_id
-        )
+        begun = dataclasses.replace(begun, query=query, is_checked=key is not None)
+        message, payload = await self._with_payload_of_s3(request, begun)
+        if message.size > self._limit:
+            raise self._too_large()
         body = message.encode()
         if len(body.encode()) > limits.SQS_BATCH_BYTES:
             raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
         if key is not None:
-            return await self._send_once(
-                request, queue, message, key, Fingerprint(request, upload_id).digest(), how
-            )
+            return await self._send_once(request, queue, message, key, Fingerprint(request, payload).digest(), how)
         await queue.send(message.id, body, how)
         return message.id
+
+    async def _with_payload_of_s3(self, request: web.Request, begun: Message) -> tuple[Message, str]:
+        """Return the message with an upload or a reference for its payload, and what that is known by."""
+        if REFERENCE not in request.headers:
+            upload_id, size = await self._uploads.uploaded(request)
+            return dataclasses.replace(begun, size=size, payload_id=upload_id), upload_id
+        if UPLOAD in request.headers:
+            raise Rejected(400, "invalid_reference", f"a submission has {UPLOAD} or {REFERENCE}, not both")
+        reference, found = await self._references.found(request)
+        others = tuple(each for each in begun.headers if each[0].lower() != "content-type")
+        headers = (*others, ("Content-Type", found.content_type)) if found.content_type else others
+        message = dataclasses.replace(begun, headers=headers, size=found.size, reference=reference)
+        return message, f"{reference.url} {reference.etag}"
 
     async def _send_once(
         self, request: web.Request, queue: Queue, message: Message, key: str, digest: str, how: Sending
@@ -130,11 +142,11 @@ class Submission:
         request[ID] = request_id
         if request_id != message.id:
             if await self._store.has_result(request_id):
-                if message.payload is None:
+                if message.is_stored:
                     with suppress(AwsError):
                         await self._store.delete_payload(message.stored_under)
                 return request_id
-            payload_id = message.stored_under if message.payload is None else None
+            payload_id = message.stored_under if message.is_stored else None
             message = dataclasses.replace(message, id=request_id, payload_id=payload_id)
         await queue.send(request_id, message.encode(), how)
         return request_id
@@ -184,6 +196,8 @@ class Submission:
             if size > self._limit:
                 raise self._too_large()
             yield piece
+            if request.content.at_eof():
+                return
 
     async def _up_to(
         self, pieces: AsyncIterator[bytes], announced: int | None, memory: RequestMemory

@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
+from multidict import istr
 
 from cortex_async import limits
 from cortex_async.config import ApiConfig
@@ -12,7 +13,7 @@ from cortex_async.gateway.errors import ID, Rejected
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.protocol import Store
 
-HEADER = "X-Cortex-Upload-ID"
+HEADER = istr("X-Cortex-Upload-ID")
 
 
 class Uploads:
@@ -54,6 +55,8 @@ class Uploads:
         except ValueError:
             document = None
         size = document.get("size") if isinstance(document, dict) else None
+        if isinstance(size, float) and size.is_integer():  # 5.0 is an integer to JSON Schema
+            size = int(size)
         if type(size) is not int or size < 0:
             raise Rejected(400, "invalid_upload", 'expected {"size": the number of bytes that will be uploaded}')
         if size > min(self._most, limits.S3_PUT_BYTES):

@@ -20,13 +20,19 @@ from cortex_async import limits
 
 
 class Connector(aiohttp.TCPConnector):
-    """A pool of `ClientConnection`s, of any number."""
+    """A pool of `ClientConnection`s, of any number.
+
+    With `is_trusted` the kernel is not asked before each request whether an idle connection has more to read:
+    the other side answers what it is asked and no more.
+    """
 
     def __init__(
         self,
         keepalive_seconds: float,
         dns_seconds: int = 10,
         socket_factory: Callable[[Any], socket.socket] | None = None,
+        *,
+        is_trusted: bool = False,
     ) -> None:
         super().__init__(
             limit=0,
@@ -34,15 +40,22 @@ class Connector(aiohttp.TCPConnector):
             ttl_dns_cache=dns_seconds,
             socket_factory=socket_factory,
         )
-        factory: Any = functools.partial(ClientConnection, loop=asyncio.get_running_loop())
+        factory: Any = functools.partial(ClientConnection, asyncio.get_running_loop(), is_trusted=is_trusted)
         self._factory = factory
+
+    def renew(self) -> None:
+        """Use none of the connections again that are idle now."""
+        for idle in self._conns.values():
+            for connection, _ in idle:
+                connection.force_close()
 
 
 class ClientConnection(ResponseHandler):
     """Not used again once anything arrives that no request asked for."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, is_trusted: bool = False) -> None:
         super().__init__(loop)
+        self._is_trusted = is_trusted
         self._poll = select.poll()  # made once: a connection is asked before each of its requests
         self._body: StreamReader | None = None  # of the response to the current request, when its head has come
 
@@ -95,4 +108,4 @@ class ClientConnection(ResponseHandler):
             return False
         if self._parser is not None and self._parser.feed_eof() is not None:  # the begin of another response
             return True
-        return bool(self._poll.poll(0))
+        return not self._is_trusted and bool(self._poll.poll(0))

@@ -1,18 +1,20 @@
 """The queue message: one request as a JSON document (schemas/message.schema.json).
 
 A payload goes inside as text when it is UTF-8, else as base64, as long as the whole message stays within the
-inline limit; a larger one is in the bucket, and the message only tells its size.
+inline limit; a larger one is in the bucket, and the message only tells its size. Or it is an object of S3 that the
+client named, and the message tells which.
 """
 
 import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cortex_async.errors import CortexError
 from cortex_async.http.headers import Headers, kept
+from cortex_async.payload_reference import PayloadReference, parse_reference
 
 VERSION = 1
 _POLICY_NAMES = {
@@ -58,7 +60,8 @@ class Message:
 
     `payload_id` is the id that it is in the bucket under, if not the request's own. `is_checked` says that the
     request may be on the queue several times, so that only one of its messages may begin. `callback_url` is where
-    the client wants its webhooks.
+    the client wants its webhooks. `reference` is the object that is the payload, when that is neither in the message
+    nor in the API's part of the bucket.
     """
 
     id: str
@@ -70,6 +73,12 @@ class Message:
     payload_id: str | None = None
     policy: Policy = AS_THE_API
     callback_url: str | None = None
+    reference: PayloadReference | None = field(default=None, kw_only=True)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the payload is in the API's part of the bucket, and goes with the request."""
+        return self.payload is None and self.reference is None
 
     @property
     def stored_under(self) -> str:
@@ -89,7 +98,7 @@ class Message:
             "headers": self.headers,
             "query": self.query,
         }
-        document["payload"] = {"size": self.size} if self.payload is None else _inline(self.payload)
+        document["payload"] = self._payload_part()
         if self.is_checked:
             document["check"] = True
         if self.payload_id is not None:
@@ -104,6 +113,13 @@ class Message:
             text = json.dumps(document, separators=(",", ":"))
         return text
 
+    def _payload_part(self) -> dict[str, Any]:
+        if self.payload is not None:
+            return _inline(self.payload)
+        if self.reference is not None:
+            return {"object": {"url": self.reference.url, "etag": self.reference.etag, "size": self.size}}
+        return {"size": self.size}
+
 
 def decode(body: str) -> Message:
     """Read a message body; raises NotOurs, with a reason that does not quote the body."""
@@ -114,7 +130,7 @@ def decode(body: str) -> Message:
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise NotOurs(f"the message is not an object of version {VERSION}")
     try:
-        payload, size = _payload_of(document["payload"])
+        payload, size, reference = _payload_of(document["payload"])
         headers = kept(_headers_of(document["headers"]), sensitive=True)  # whoever wrote them
         payload_id, callback_url = document.get("payloadId"), document.get("callbackUrl")
         return Message(
@@ -127,6 +143,7 @@ def decode(body: str) -> Message:
             payload_id=None if payload_id is None else _text(payload_id),
             policy=_policy_of(document["policy"]) if "policy" in document else AS_THE_API,
             callback_url=None if callback_url is None else _text(callback_url),
+            reference=reference,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotOurs(f"the message lacks a part, or has one of another type: {type(error).__name__}") from error
@@ -148,12 +165,19 @@ def _inline(payload: bytes) -> dict[str, Any]:
     return {"base64": base64.b64encode(payload).decode()}
 
 
-def _payload_of(part: Any) -> tuple[bytes | None, int]:
+def _payload_of(part: Any) -> tuple[bytes | None, int, PayloadReference | None]:
     if not isinstance(part, dict):
         raise TypeError
     ((kind, value),) = part.items()
-    if kind == "size" and type(value) is int and value >= 0:
-        return None, value
+    if kind == "size":
+        return None, _size_of(value), None
+    if kind == "object":
+        if not isinstance(value, dict):
+            raise TypeError
+        reference = parse_reference(_text(value["url"]), _text(value["etag"]))
+        if not reference.etag:
+            raise ValueError
+        return None, _size_of(value["size"]), reference
     if kind == "text":
         payload = _text(value).encode()
     elif kind == "base64":
@@ -163,7 +187,13 @@ def _payload_of(part: Any) -> tuple[bytes | None, int]:
             raise ValueError from error
     else:
         raise ValueError
-    return payload, len(payload)
+    return payload, len(payload), None
+
+
+def _size_of(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError
+    return value
 
 
 def _headers_of(part: Any) -> Headers:

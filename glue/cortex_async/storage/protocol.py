@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from cortex_async.errors import CortexError
+from cortex_async.payload_reference import PayloadReference
 
 
 class DamagedResult(CortexError):
@@ -28,9 +29,14 @@ class Status(enum.StrEnum):
     EXPIRED = "expired"
 
 
+def rfc3339(moment: datetime) -> str:
+    """Write an aware datetime of UTC, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds")
+
+
 @dataclass(frozen=True, slots=True)
 class ResultMetadata:
-    """What is stored of a result beside its bytes; `finished` is an aware datetime.
+    """What is stored of a result beside its bytes; `finished` and `started` are moments as `rfc3339` writes them.
 
     `attempt` counts those that were made. `started` is when the last of them began; None without any, and in
     results of earlier versions. `dead_letter` says that the request is a dead letter too, which needs its payload.
@@ -40,9 +46,9 @@ class ResultMetadata:
 
     status: Status
     attempt: int
-    finished: datetime
+    finished: str
     dead_letter: bool = False
-    started: datetime | None = None
+    started: str | None = None
     content_type: str = ""
     size: int = 0
     etag: str = ""
@@ -83,6 +89,14 @@ class Cancellation:
     at: float
 
 
+class Referenced(NamedTuple):
+    """What the store says of an object that a payload refers to: its ETag, size in bytes, and Content-Type."""
+
+    etag: str
+    size: int
+    content_type: str
+
+
 class Stored(NamedTuple):
     """A request of which the names of its objects are known, and its position among the others."""
 
@@ -115,6 +129,14 @@ class Store(Protocol):
 
     async def upload_url(self, request_id: str, size: int) -> str:
         """Return a URL by which anybody may store a payload of `size` bytes by PUT, for `PRESIGNED_SECONDS`."""
+        ...
+
+    async def find_reference(self, reference: PayloadReference) -> Referenced:
+        """Look at an object that a payload refers to; raises ObjectMissing, and AwsRefused in any store."""
+        ...
+
+    def referenced(self, reference: PayloadReference, size: int) -> AsyncIterator[bytes]:
+        """Read it piece by piece; raises as `find_reference` does, and ObjectDamaged when it is another by now."""
         ...
 
     async def mark_in_progress(self, request_id: str, progress: Progress) -> None:

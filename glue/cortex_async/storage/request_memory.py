@@ -85,6 +85,8 @@ class AnswerMemory:
 
     async def wait_for(self, size: int) -> None:
         """Have at least `size` bytes; raises NoMemory after `ANSWER_WAIT_SECONDS`."""
+        if self.grow(size):
+            return
         until = asyncio.get_running_loop().time() + limits.ANSWER_WAIT_SECONDS
         while not self.grow(size):
             if asyncio.get_running_loop().time() > until:

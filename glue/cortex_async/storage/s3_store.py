@@ -6,7 +6,9 @@ over S3's partitions. Status is not stored, it follows from which of these objec
 
 import asyncio
 import base64
+import functools
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
@@ -17,19 +19,24 @@ import aiohttp
 from cortex_async import limits
 from cortex_async.aws.client import AwsSession
 from cortex_async.aws.s3 import META, S3, Upload
-from cortex_async.backoff import Backoff, RetryPolicy
+from cortex_async.backoff import RetryPolicy
 from cortex_async.config import ApiConfig
-from cortex_async.errors import AwsRefused, AwsUnavailable, ObjectDamaged, ObjectExists, ObjectMissing
+from cortex_async.errors import AwsRefused, ObjectExists, ObjectMissing
+from cortex_async.payload_reference import PayloadReference
 from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
 from cortex_async.storage.protocol import (
     Cancellation,
     Claim,
     DamagedResult,
     Progress,
+    Referenced,
     ResultMetadata,
     Status,
     Stored,
+    rfc3339,
 )
+from cortex_async.storage.reading import pieces
+from cortex_async.storage.s3_references import S3References
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +46,7 @@ _DEAD_LETTER = f"{META}dead-letter"
 _SHARED = f"{META}shared"
 _SUSPECT = f"{META}suspect"
 _STARTED = f"{META}started"
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00", re.ASCII)
 _WAITING = f"{META}waiting"
 _FRACTION = f"{META}progress"
 _MESSAGE = f"{META}message"
@@ -54,8 +62,15 @@ class S3Store:
     """The objects of one API in a bucket (see `protocol.Store`)."""
 
     def __init__(
-        self, s3: S3, prefix: str, api_name: str, policy: RetryPolicy, budget: MemoryBudget | None = None
+        self,
+        s3: S3,
+        prefix: str,
+        api_name: str,
+        policy: RetryPolicy,
+        budget: MemoryBudget | None = None,
+        references: S3References | None = None,
     ) -> None:
+        self._references = references
         self._s3 = s3
         self._prefix = prefix
         self._api_name = api_name
@@ -68,7 +83,8 @@ class S3Store:
     ) -> Self:
         """Return the store of an API, whose every call is tried as the policy says; uploads share `budget`."""
         s3 = S3(session, config.storage.bucket, policy)
-        return cls(s3, config.storage.prefix, config.name, policy, budget)
+        references = S3References(session, policy)
+        return cls(s3, config.storage.prefix, config.name, policy, budget, references)
 
     async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
         """See `Store`."""
@@ -94,6 +110,16 @@ class S3Store:
         """See `Store`."""
         key = self._key(request_id, "payload")
         return await self._s3.presigned("PUT", key, {"content-length": str(size)})
+
+    async def find_reference(self, reference: PayloadReference) -> Referenced:
+        """See `Store`."""
+        assert self._references is not None
+        return await self._references.find(reference)
+
+    def referenced(self, reference: PayloadReference, size: int) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        assert self._references is not None
+        return self._references.pieces(reference, size)
 
     async def mark_in_progress(self, request_id: str, progress: Progress) -> None:
         """See `Store`."""
@@ -173,8 +199,10 @@ class S3Store:
         """See `Store`."""
 
         def headers() -> dict[str, str]:
+            began = rfc3339(started) if started else None
+            now = rfc3339(datetime.now(UTC))
             metadata = ResultMetadata(
-                status, attempt, datetime.now(UTC), dead_letter, started, content_type, callback_url=callback_url
+                status, attempt, now, dead_letter, began, content_type, callback_url=callback_url
             )
             return _headers_of(metadata)
 
@@ -308,39 +336,13 @@ class S3Store:
                 await upload.abort()
             raise
 
-    async def _pieces(
+    def _pieces(
         self, key: str, size: int, response: aiohttp.ClientResponse | None = None, start: int | None = None
     ) -> AsyncIterator[bytes]:
-        """Read an object of `size` bytes; a connection that breaks is taken up again where it broke.
-
-        With `start`, read from there on; `size` is where to end. Raises ObjectDamaged when it has another size.
-        """
-        done = start or 0
-        backoff = None  # from the first break on that brought nothing more
-        while True:
-            if response is None:
-                response = await self._s3.open(key, start=done, stop=None if start is None else size)
-            left = response.content_length
-            if left is not None and done + left != size:
-                response.close()
-                message = f"the object has {done + left} bytes, and {size} were expected"
-                raise ObjectDamaged("GetObject", response.status, "WrongSize", message)
-            problem: Exception | None = None
-            try:
-                async with response:
-                    async for piece in response.content.iter_chunked(limits.PIECE_BYTES):
-                        done += len(piece)
-                        backoff = None
-                        yield piece
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                problem = error
-            if done >= size:
-                return
-            response = None
-            backoff = backoff or Backoff(self._policy.seconds)
-            broken = AwsUnavailable("GetObject", f"the connection broke after {done} of {size} bytes")
-            broken.__cause__ = problem
-            await backoff.pause(broken)
+        """Read an object of `size` bytes; with `start`, from there on, and `size` is where to end."""
+        stop = None if start is None else size
+        open_from = functools.partial(self._s3.open, key, stop=stop)
+        return pieces(open_from, size, self._policy, response, start or 0)
 
 
 def _send(upload: Upload, part: Part) -> asyncio.Task[None]:
@@ -370,12 +372,19 @@ def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
         "content-type": metadata.content_type or _JSON,
         f"{META}status": metadata.status.value,
         f"{META}attempt": str(metadata.attempt),
-        f"{META}finished": metadata.finished.isoformat(timespec="milliseconds"),
+        f"{META}finished": metadata.finished,
         **({_TYPE: metadata.content_type} if metadata.content_type else {}),
         **({_DEAD_LETTER: "true"} if metadata.dead_letter else {}),
-        **({_STARTED: metadata.started.isoformat(timespec="milliseconds")} if metadata.started else {}),
+        **({_STARTED: metadata.started} if metadata.started else {}),
         **({_CALLBACK: metadata.callback_url} if metadata.callback_url else {}),
     }
+
+
+def _moment(text: str) -> str:
+    """Check a moment without making a datetime of it, which each poll would pay for; raises ValueError."""
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(f"no moment of UTC: {text!r}")
+    return text
 
 
 def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
@@ -383,9 +392,9 @@ def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
         return ResultMetadata(
             Status(headers[f"{META}status"]),
             int(headers[f"{META}attempt"]),
-            datetime.fromisoformat(headers[f"{META}finished"]),
+            _moment(headers[f"{META}finished"]),
             _DEAD_LETTER in headers,
-            datetime.fromisoformat(headers[_STARTED]) if _STARTED in headers else None,
+            _moment(headers[_STARTED]) if _STARTED in headers else None,
             headers.get(_TYPE, ""),
             int(headers.get("Content-Length", 0)),
             headers.get("ETag", ""),

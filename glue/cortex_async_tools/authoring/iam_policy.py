@@ -194,6 +194,9 @@ def policy(
             "iam-policy.json.j2",
             part=part,
             uploads=api.gateway.uploads,
+            references=[
+                f"arn:{partition}:s3:::{each.removeprefix('s3://')}*" for each in api.storage.payload_references
+            ],
             queue=_given_queue(api, partition) if api.queue.url else f"{queue}:{api.queue.name}",
             dead_letters=f"{queue}:{api.queue.dead_letter_name}",
             webhooks=f"{queue}:{api.webhooks.queue_name}" if api.webhooks else None,

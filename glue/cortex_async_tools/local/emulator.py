@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -54,6 +55,13 @@ def emulator(port: int, env: Mapping[str, str], scratch: Path) -> Command:
 def without_aws(env: Mapping[str, str]) -> dict[str, str]:
     """Return an environment without variables that point to a real account or another server."""
     return {name: value for name, value in env.items() if not name.startswith(("AWS_", "LOCALSTACK_"))}
+
+
+def buckets_of(api: Mapping[str, Any], *, is_emulated: bool) -> list[str]:
+    """Return the buckets to make for an API: its own, and in an emulator those of its payloads by reference."""
+    storage = api["storage"]
+    others = [each.split("/")[2] for each in storage["payloadReferences"]] if is_emulated else []
+    return [storage["bucket"], *sorted(set(others) - {storage["bucket"]})]
 
 
 def create_bucket(endpoint_url: str, region: str, bucket: str, env: Mapping[str, str]) -> None:

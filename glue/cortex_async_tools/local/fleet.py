@@ -11,7 +11,7 @@ import aiohttp
 
 from cortex_async_tools.local import waiting
 from cortex_async_tools.local.cluster import LocalCluster
-from cortex_async_tools.local.emulator import EMULATOR, create_bucket
+from cortex_async_tools.local.emulator import EMULATOR, buckets_of, create_bucket
 from cortex_async_tools.local.output import Output
 from cortex_async_tools.local.process import Command, Processes
 from cortex_async_tools.local.session import NotReadyError, Stop, first_of
@@ -108,7 +108,7 @@ class Fleet:
     async def _start(self, http: aiohttp.ClientSession, waiting_for: list[str]) -> None:
         """Start everything, and wait for it; `waiting_for` is kept up to date."""
         plan = self._plan
-        aws, bucket = plan.apis[0].api["aws"], plan.apis[0].api["storage"]["bucket"]
+        aws = plan.apis[0].api["aws"]
         for api in plan.apis:
             for container in api.containers:
                 await self._processes.start(container)
@@ -116,7 +116,10 @@ class Fleet:
             await self._processes.start(plan.emulator)
             await self._watched(waiting.wait_until_answers(http, aws["endpointUrl"]))
         env = plan.apis[0].provision.env
-        await self._watched(asyncio.to_thread(create_bucket, aws["endpointUrl"], aws["region"], bucket, env))
+        is_emulated = plan.emulator is not None
+        buckets = {each for api in plan.apis for each in buckets_of(api.api, is_emulated=is_emulated)}
+        for bucket in sorted(buckets):
+            await self._watched(asyncio.to_thread(create_bucket, aws["endpointUrl"], aws["region"], bucket, env))
         for api in plan.apis:
             waiting_for[:] = [api.provision.name]
             await self._watched(self._processes.run(api.provision))

@@ -14,7 +14,7 @@ import aiohttp
 from cortex_async import smoke
 from cortex_async.errors import CortexError
 from cortex_async_tools.local import waiting
-from cortex_async_tools.local.emulator import CREDENTIALS, EMULATOR, create_bucket
+from cortex_async_tools.local.emulator import CREDENTIALS, EMULATOR, buckets_of, create_bucket
 from cortex_async_tools.local.once import Outcome, Payload, outcome_of
 from cortex_async_tools.local.output import Output
 from cortex_async_tools.local.process import Command, Processes
@@ -144,13 +144,13 @@ class Session:
         """Start everything, and wait for all but the containers; `waiting_for` is kept up to date."""
         plan = self._plan
         endpoint, region = plan.api["aws"]["endpointUrl"], plan.api["aws"]["region"]
-        bucket = plan.api["storage"]["bucket"]
         for container in plan.containers:
             await self._processes.start(container)
         if plan.emulator is not None:
             await self._processes.start(plan.emulator)
             await self._watched(waiting.wait_until_answers(http, endpoint))
-        await self._watched(asyncio.to_thread(create_bucket, endpoint, region, bucket, plan.provision.env))
+        for bucket in buckets_of(plan.api, is_emulated=plan.emulator is not None):
+            await self._watched(asyncio.to_thread(create_bucket, endpoint, region, bucket, plan.provision.env))
         waiting_for[:] = [plan.provision.name]
         await self._watched(self._processes.run(plan.provision))
         await self._processes.start(plan.gateway)

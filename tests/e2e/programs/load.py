@@ -1,4 +1,6 @@
-"""A client that submits at a steady rate until /tmp/stop is there, waits for every result, and prints figures.
+"""A client that submits until /tmp/stop is there, waits for every result, and prints figures.
+
+The rate is steady, or grows from nothing over the first RAMP seconds: load.py URL RATE PAYLOAD [RAMP].
 
 It is the witness too: the containers tell it of every request that they begin. All other calls to its port are
 answered 403, as an account without any right would.
@@ -7,6 +9,7 @@ answered 403, as an account without any right would.
 import asyncio
 import collections
 import json
+import math
 import pathlib
 import sys
 import time
@@ -22,9 +25,10 @@ CALL_SECONDS = 30.0
 
 
 class Load:
-    def __init__(self, url: str, rate: float, payload: dict[str, Any]) -> None:
+    def __init__(self, url: str, rate: float, payload: dict[str, Any], ramp: float = 0) -> None:
         self.url = url
         self.rate = rate
+        self.ramp = ramp
         self.payload = payload
         self.starts: collections.Counter[str] = collections.Counter()
         self.refusals: collections.Counter[str] = collections.Counter()
@@ -38,7 +42,7 @@ class Load:
         begun = time.monotonic()
         while not STOP.exists():
             tasks.append(asyncio.create_task(self.request(http, len(tasks))))
-            await asyncio.sleep(max(0.0, begun + len(tasks) / self.rate - time.monotonic()))
+            await asyncio.sleep(max(0.0, begun + self.due(len(tasks)) - time.monotonic()))
         await asyncio.gather(*tasks)
         return {
             "requests": len(tasks),
@@ -54,6 +58,12 @@ class Load:
             "longest_submit_seconds": round(self.longest_submit, 1),
             "longest_result_seconds": round(self.longest_result, 1),
         }
+
+    def due(self, number: int) -> float:
+        """When the request of that number is due, in seconds."""
+        if number < self.rate * self.ramp / 2:
+            return math.sqrt(2 * number * self.ramp / self.rate)
+        return self.ramp / 2 + number / self.rate
 
     async def request(self, http: aiohttp.ClientSession, number: int) -> None:
         begun = time.monotonic()
@@ -89,8 +99,8 @@ class Load:
         return {"status": "lost"}
 
 
-async def main(url: str, rate: float, payload: dict[str, Any]) -> None:
-    load = Load(url, rate, payload)
+async def main(url: str, rate: float, payload: dict[str, Any], ramp: float = 0) -> None:
+    load = Load(url, rate, payload, ramp)
 
     async def started(request: web.Request) -> web.Response:
         load.starts[request.match_info["id"]] += 1
@@ -118,4 +128,4 @@ async def main(url: str, rate: float, payload: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3]), *map(float, sys.argv[4:])))

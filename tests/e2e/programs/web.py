@@ -1,7 +1,8 @@
 """The API's container in the suites: tells the witness of every request that it begins, and answers as asked.
 
 The payload is JSON: `n` comes back in the result; `sleep` seconds pass before; `oom` takes all memory, once in the
-life of a pod; `call` is the URL of another API, whose result becomes part of this one's.
+life of a pod; `call` is the URL of another API, whose result becomes part of this one's; `status` is that of the
+response.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ async def handle(request: web.Request) -> web.Response:
     answer = {"n": payload.get("n"), "id": request_id, "pod": socket.gethostname()}
     if payload.get("call"):
         answer["called"] = await call(payload["call"])
-    return web.json_response(answer)
+    return web.json_response(answer, status=payload.get("status", 200))
 
 
 async def tell(url: str) -> None:

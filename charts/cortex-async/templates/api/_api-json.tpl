@@ -28,7 +28,8 @@
   "storage" (dict
     "bucket" (include "cortex-async.bucket" .)
     "prefix" ($values.storage.prefix | default $values.clusterName)
-    "retentionDays" (int $values.storage.retentionDays))
+    "retentionDays" (int $values.storage.retentionDays)
+    "payloadReferences" ($values.gateway.payloadReferences | default list))
   "queue" (dict
     "url" $values.queue.url
     "name" $queue

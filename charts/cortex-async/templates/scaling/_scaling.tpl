@@ -10,6 +10,15 @@
 {{- .Values.autoscaling.target_in_flight | default .Values.pod.max_concurrency | float64 | toJson -}}
 {{- end }}
 
+{{- /* Replicas that the Deployment itself names, or nothing: without hooks, and where nothing scales, there is nobody else
+to set them. Input: the root context. */}}
+{{- define "cortex-async.fixedReplicas" -}}
+{{- $scaling := .Values.autoscaling -}}
+{{- if and .Values.gitops.enabled (eq $scaling.engine "none") -}}
+{{- kindIs "invalid" $scaling.init_replicas | ternary $scaling.min_replicas $scaling.init_replicas | int -}}
+{{- end -}}
+{{- end }}
+
 {{- /* Replicas that a new API is given beyond the one that a Deployment begins with, or nothing: the HPA raises it to
 min_replicas by itself. Input: the root context. */}}
 {{- define "cortex-async.initialReplicas" -}}
@@ -17,7 +26,7 @@ min_replicas by itself. Input: the root context. */}}
 {{- $first := int (max 1 $scaling.min_replicas) -}}
 {{- if include "cortex-async.keda" . }}{{ $first = 1 }}{{ end -}}
 {{- if not (kindIs "invalid" $scaling.init_replicas) }}{{ $first = int $scaling.init_replicas }}{{ end -}}
-{{- if ne $first 1 }}{{ $first }}{{- end -}}
+{{- if and (ne $first 1) (not (include "cortex-async.fixedReplicas" .)) }}{{ $first }}{{- end -}}
 {{- end }}
 
 {{- /* How the HPA moves in one direction. Input: dict of stabilization (a duration), percent (an int), tolerance,
@@ -39,8 +48,15 @@ policies:
     value: 1
     periodSeconds: {{ $period }}
 {{- if semverCompare ">=1.35-0" .root.Capabilities.KubeVersion.Version }}
-{{- /* as a plain decimal: Kubernetes takes no exponents */}}
-tolerance: {{ regexReplaceAll "\\.?0+$" (printf "%.4f" (float64 .tolerance)) "" | quote }}
+{{- /* as KEDA writes it when it adds its finalizer: any other spelling would be its own change, and conflict */}}
+{{- $parts := mulf .tolerance 10000 | addf 0.5 | floor | int }}
+{{- if not (mod $parts 10000) }}
+tolerance: {{ div $parts 10000 | quote }}
+{{- else if not (mod $parts 10) }}
+tolerance: {{ div $parts 10 }}m
+{{- else }}
+tolerance: {{ mul $parts 100 }}u
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -50,6 +50,12 @@
 {{- if and $values.queue.fairnessHeader (hasSuffix ".fifo" ($values.queue.url | default "")) }}
 - queue.fairnessHeader: not with a FIFO queue (queue.url), which would handle the requests of each tenant one by one
 {{- end }}
+{{- $own := printf "s3://%s/%s/" (include "cortex-async.bucket" .) ($values.storage.prefix | default $values.clusterName) }}
+{{- range $index, $prefix := $values.gateway.payloadReferences }}
+{{- if or (hasPrefix $prefix $own) (hasPrefix $own $prefix) }}
+- gateway.payloadReferences[{{ $index }}]: {{ $prefix }} and {{ $own }} overlap, so that callers could read the results of others; name another prefix
+{{- end }}
+{{- end }}
 {{- with $values.securityContext }}
 {{- if and (eq .level "restricted") (eq (toString .runAsUser) "0") }}
 - securityContext.runAsUser: 0 is root, which securityContext.level restricted does not take; set it to baseline

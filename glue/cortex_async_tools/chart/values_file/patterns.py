@@ -1,14 +1,17 @@
 # ruff: noqa: E501 (a table: a line is a pattern)
 """What the regular expressions of the schema mean, in words: no message shows an expression."""
 
+_LETTER_FIRST = "lower-case letters, digits and `-`, a letter first and no `-` last"
 _LABEL = "lower-case letters, digits and `-`, with a letter or digit first and last"
 _DOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _REPOSITORY = "[a-z0-9]+([._-]+[a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
 _HTTP = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
 
 _WORDS = {
-    "^[a-z]([-a-z0-9]*[a-z0-9])?$": "lower-case letters, digits and `-`, a letter first and no `-` last",
+    "^[a-z]([-a-z0-9]*[a-z0-9])?$": _LETTER_FIRST,
     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": _LABEL,
+    "^[a-z]([-a-z0-9]{0,55}[a-z0-9])?$": f"at most 57 {_LETTER_FIRST}",
+    "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$": f"at most 63 {_LABEL}",
     f"^{_DOMAIN}$": f"{_LABEL}; dots may join several such parts",
     f"^{_REPOSITORY}$": "a registry such as registry.internal:5000, in lower case",
     f"^({_REPOSITORY})?$": (
@@ -20,6 +23,9 @@ _WORDS = {
     "^[a-z]{2,4}(-[a-z]+)+-[0-9]+$": "a region such as us-west-2",
     "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$": (
         "the name of a bucket: 3 to 63 lower-case letters, digits, `-` and `.`, without s3:// before it"
+    ),
+    "^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([A-Za-z0-9_=-][A-Za-z0-9._=-]*/)*$": (
+        "a prefix such as s3://my-data/images/, with a slash last"
     ),
     _HTTP + "/?$": "a URL of scheme, host and port, such as https://storage.internal:9000",
     _HTTP + r"(/[A-Za-z0-9_-]+)*/[A-Za-z0-9_-]{1,80}(\.fifo)?$": (
