@@ -39,7 +39,7 @@ def _specification(cluster: Cluster, names: Mapping[str, str]) -> dict[str, Any]
 def test_keda_and_a_second_apply_leave_each_others_scaled_object_alone(
     make_api: MakeApi, cluster: Cluster
 ) -> None:
-    """Rendered for the newest Kubernetes, whose HPA has tolerances: KEDA writes the object when it first sees it."""
+    """Rendered for the newest Kubernetes, whose HPA has tolerances: KEDA writes the object when it sees it."""
     try:
         cluster.kubectl("get", "crd", "scaledobjects.keda.sh")
     except Failed:

@@ -1,7 +1,7 @@
 """A real Prometheus (Debian's package) scrapes the pods, and is asked all that the dashboard and the alerts ask.
 
-It runs where the suites do, and reaches pods and kubelets by the API server's proxy. What is asked of exporters that a
-cluster may not have, kube-state-metrics and NVIDIA's, is left out.
+It runs where the suites do, and reaches pods and kubelets by the API server's proxy. What is asked of exporters
+that a cluster may not have, kube-state-metrics and NVIDIA's, is left out.
 """
 
 import shutil

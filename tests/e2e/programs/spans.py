@@ -1,4 +1,4 @@
-"""A receiver of spans by OTLP over HTTP that keeps each body as it came; `GET /` answers all of them, in base64."""
+"""A receiver of spans by OTLP over HTTP that keeps each body as it came; `GET /` answers all, in base64."""
 
 import base64
 import sys
