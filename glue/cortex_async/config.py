@@ -96,7 +96,7 @@ class ApiKeysConfig:
 
 @dataclass(frozen=True)
 class DeliveryConfig:
-    """How webhooks are sent: to `url`, unless a request names another, signed by the secrets in `folder`, a file each.
+    """How webhooks are sent: to `url`, unless a request names another; signed by the secrets in `folder`.
 
     A request may name `allowed_hosts` alone; none: every host. Private addresses, and http, are refused unless
     `allow_private_addresses`.
@@ -160,7 +160,7 @@ class TracingConfig:
 
 @dataclass(frozen=True)
 class WebhooksConfig:
-    """Of which events webhooks are sent, and by which queue: of `every_request`, or of those alone that name a URL."""
+    """Of which events webhooks are sent, by which queue: of `every_request`, or of those that name a URL."""
 
     queue_name: str
     events: tuple[str, ...]

@@ -1,9 +1,9 @@
 """Events for webhooks: each start and each end that somebody wants to be told of goes on a queue of its own.
 
-The dispatcher alone puts them there, and does not delete the message of a request before: whoever finds its result,
-be it stored by an attempt that was killed, or by the gateway that has cancelled it, queues the event. So each end is
-told at least once. No result waits for that: it is stored by then, the slot of the container is free, and while the
-queue takes no events, messages go back instead of being held.
+The dispatcher alone puts them there, and does not delete the message of a request before: whoever finds its
+result, be it stored by an attempt that was killed, or by the gateway that has cancelled it, queues the event. So
+each end is told at least once. No result waits for that: it is stored by then, the slot of the container is free,
+and while the queue takes no events, messages go back instead of being held.
 """
 
 import asyncio

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import functools
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,8 +109,9 @@ async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) ->
         budget, guard = within_limits()
         store = S3Store.open(session, api, PATIENT, budget)
         gateway = Gateway(api, store, stall_seconds, budget, counters, spans)
+        opening = functools.partial(SqsQueue.open_webhooks, session, api, PATIENT)
         deliveries = await stack.enter_async_context(
-            sending(api, session, store, budget, gateway.redelivery, webhooks)
+            sending(api, opening, store, budget, gateway.redelivery, webhooks)
         )
         async with (
             listening(gateway.application(), api.gateway.port, stall_seconds, guard),

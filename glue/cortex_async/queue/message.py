@@ -60,8 +60,8 @@ class Message:
 
     `payload_id` is the id that it is in the bucket under, if not the request's own. `is_checked` says that the
     request may be on the queue several times, so that only one of its messages may begin. `callback_url` is where
-    the client wants its webhooks. `reference` is the object that is the payload, when that is neither in the message
-    nor in the API's part of the bucket.
+    the client wants its webhooks. `reference` is the object that is the payload, when that is neither in the
+    message nor in the API's part of the bucket.
     """
 
     id: str

@@ -23,6 +23,10 @@ def render(args: argparse.Namespace, file: Path) -> Release:
     overlay: dict[str, Any] = {"aws": {"region": REGION, "bucket": BUCKET, "endpointUrl": endpoint}}
     overlay["gateway"] = {"apiKeys": {"secretName": None}}  # there is no Secret, and only this machine can call
     overlay["monitoring"] = {"tracing": {"endpoint": None}}  # what receives spans is in a cluster
+    overlay["webhooks"] = {
+        "secretName": "local",
+        "allowPrivateAddresses": True,
+    }  # receivers may be on this machine
     overlay["client"] = {"existingSecret": None}  # which is in a cluster
     overlay["emulator"] = {"enabled": False}  # the chart's emulator runs in a cluster
     if args.endpoint_url is None:

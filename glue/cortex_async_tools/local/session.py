@@ -1,6 +1,10 @@
 """One run of local mode: start everything, wait until it is ready, serve or submit one request, then stop."""
 
 import asyncio
+import sys
+import secrets
+import copy
+import base64
 import json
 import re
 import shlex
@@ -230,8 +234,16 @@ async def first_of(work: Coroutine[Any, Any, T], other: Coroutine[Any, Any, Any]
 
 
 def write_scratch(scratch: Path, api: Mapping[str, Any], cli_yaml: str) -> None:
-    """Write what a pod has mounted: `api.json`, `mnt/` and `cortex/client/cli.yaml`."""
+    """Write what a pod has mounted: `api.json`, `mnt/`, `cortex/client/cli.yaml`, and a new secret for webhooks."""
     (scratch / "mnt").mkdir()
     (scratch / "cortex" / "client").mkdir(parents=True)
     (scratch / "cortex" / "client" / "cli.yaml").write_text(cli_yaml, encoding="utf-8")
-    (scratch / "api.json").write_text(json.dumps(api, indent=2), encoding="utf-8")
+    document = copy.deepcopy(dict(api))
+    if document["gateway"]["webhooks"]:
+        secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+        folder = scratch / "webhooks"
+        folder.mkdir()
+        (folder / "local").write_text(secret, encoding="utf-8")
+        document["gateway"]["webhooks"]["folder"] = str(folder)
+        print(f"webhooks are signed by the secret {secret}", file=sys.stderr)
+    (scratch / "api.json").write_text(json.dumps(document, indent=2), encoding="utf-8")

@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from cortex_async import limits
-from cortex_async.aws.client import AwsSession
-from cortex_async.backoff import PATIENT
 from cortex_async.config import ApiConfig
 from cortex_async.gateway.result import Results
 from cortex_async.gateway.webhooks.delivery import Deliveries, Sender
@@ -16,7 +14,7 @@ from cortex_async.gateway.webhooks.metrics import WebhookMetrics
 from cortex_async.gateway.webhooks.receivers import Receivers
 from cortex_async.gateway.webhooks.redelivery import Redelivery
 from cortex_async.gateway.webhooks.signing import Signer
-from cortex_async.queue.sqs_queue import SqsQueue
+from cortex_async.queue.protocol import Queue
 from cortex_async.request_id import RequestIds
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Store
@@ -25,7 +23,7 @@ from cortex_async.storage.protocol import Store
 @asynccontextmanager
 async def sending(
     api: ApiConfig,
-    session: AwsSession,
+    open_queue: Callable[[], Awaitable[Queue]],
     store: Store,
     budget: MemoryBudget,
     redelivery: Redelivery | None,
@@ -43,7 +41,7 @@ async def sending(
     deliveries = Deliveries(delivery, ids, documents, signer, sender, metrics)
 
     async def run() -> None:
-        redelivery.queue = queue = await SqsQueue.open_webhooks(session, api, PATIENT)
+        redelivery.queue = queue = await open_queue()
         await deliveries.run(queue)
 
     running = asyncio.create_task(run())
