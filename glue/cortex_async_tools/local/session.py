@@ -1,13 +1,13 @@
 """One run of local mode: start everything, wait until it is ready, serve or submit one request, then stop."""
 
 import asyncio
-import sys
-import secrets
-import copy
 import base64
+import copy
 import json
 import re
+import secrets
 import shlex
+import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,7 +234,7 @@ async def first_of(work: Coroutine[Any, Any, T], other: Coroutine[Any, Any, Any]
 
 
 def write_scratch(scratch: Path, api: Mapping[str, Any], cli_yaml: str) -> None:
-    """Write what a pod has mounted: `api.json`, `mnt/`, `cortex/client/cli.yaml`, and a new secret for webhooks."""
+    """Write what a pod has mounted: `api.json`, `mnt/`, `cortex/client/cli.yaml`, a secret for webhooks."""
     (scratch / "mnt").mkdir()
     (scratch / "cortex" / "client").mkdir(parents=True)
     (scratch / "cortex" / "client" / "cli.yaml").write_text(cli_yaml, encoding="utf-8")
