@@ -164,7 +164,8 @@ def test_tolerance_is_written_as_keda_writes_it_so_that_a_second_apply_does_not_
     helm: Helm, given: float, written: str
 ) -> None:
     values = minimal(autoscaling={"engine": "keda", "upscale_tolerance": given})
-    advanced = find(helm.template(values), "ScaledObject")["spec"]["advanced"]
+    objects = helm.template(values, options=["--kube-version", "1.35.0"])
+    advanced = find(objects, "ScaledObject")["spec"]["advanced"]
     assert advanced["horizontalPodAutoscalerConfig"]["behavior"]["scaleUp"]["tolerance"] == written
 
 

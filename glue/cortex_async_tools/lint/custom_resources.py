@@ -84,7 +84,7 @@ _HPA_RULES = _closed(
             periodSeconds={"type": "integer", "minimum": 1, "maximum": 1800},
         )
     ),
-    tolerance={"type": "string", "pattern": r"^[0-9.]+$"},
+    tolerance={"type": "string", "pattern": r"^[0-9]+[mu]?$"},
 )
 _BEHAVIOR = _closed(["scaleUp", "scaleDown"], scaleUp=_HPA_RULES, scaleDown=_HPA_RULES)
 _SCALED_OBJECT = _closed(
