@@ -85,6 +85,7 @@ OTHERS: dict[str, Any] = {
     "networking.istio.hosts": ["other"],
     "emulator.resources.limits": {"memory": "2Gi"},
     "networkPolicy.egress.awsPorts": [8443],
+    "networkPolicy.egress.webhookPorts": [8443],
     "networkPolicy.egress.dnsPorts": [53],
     "update_strategy.max_surge": 5,
     "update_strategy.max_unavailable": 5,
