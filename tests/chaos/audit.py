@@ -69,6 +69,10 @@ def judge(tally: Tally, left: Left, other_faults: list[str], total: int) -> Verd
         found = left.results.get(request_id)
         if seen and found and seen != found:
             wrong.append(f"{request_id}: its result was changed after it had been seen")
+    wrong += [
+        f"{each}: it began after its cancellation was confirmed"
+        for each in tally.never_begun & left.started.keys()
+    ]
     leftovers = [f"payload of {request_id}" for request_id in left.payloads & accepted.keys()]
     # A payload whose POST was refused stays when its message was not sent; with a result it should be gone.
     leftovers += [f"payload of {each}, which has a result" for each in left.payloads & left.results.keys()]
@@ -108,6 +112,8 @@ def report(
         ("ids the client never got, payload only", len(left.payloads - accepted - left.results.keys())),
         ("multipart uploads left to the lifecycle rule", left.uploads),
         ("requests that kill their container, all failed", len(tally.culprits)),
+        ("cancelled", len(tally.cancelled)),
+        ("of those, not begun when that was confirmed", len(tally.never_begun)),
         ("memory", memory),
         *(("slowest good requests", f"{took:.1f} s {each} {query}") for took, each, query in tally.slowest),
         ("left over", len(verdict.left)),

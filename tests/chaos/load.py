@@ -7,6 +7,7 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ _LARGE_RESULT_BYTES = 6_000_000  # more than one part of a multipart upload
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 1.5
 _SLOWEST = 5
+_KEYED = 0.1
+_CANCELLED = 0.02
 _CULPRITS_CODES = ("connection_broken", "attempts_exhausted")
 
 
@@ -28,6 +31,8 @@ class Wanted:
     query: str
     fill: int | None  # the result is a string of that length, else it tells the payload's SHA-256 and size
     is_culprit: bool = False  # it kills its container each time, and is to fail
+    key: str | None = None  # it is submitted under that Idempotency-Key, twice
+    cancel_after: float | None = None  # it is cancelled so many seconds after it was accepted
 
     def matches(self, request_id: str, result: Any) -> bool:
         """Whether `result` is what the web server of the tests answers to this request."""
@@ -67,7 +72,10 @@ def make_request(seed: str, index: int, crash_every: int = 0) -> Wanted:
     if fill is not None:
         query += f"&fill={fill}"
     payload = json.dumps({"n": index}).encode() if chance.random() < 0.5 else index.to_bytes(4)
-    return Wanted(payload + chance.randbytes(size), query, fill)
+    payload += chance.randbytes(size)
+    key = f"{seed}-{index}" if chance.random() < _KEYED else None
+    cancel_after = 2 * chance.random() if chance.random() < _CANCELLED else None
+    return Wanted(payload, query, fill, key=key, cancel_after=cancel_after)
 
 
 @dataclass
@@ -78,6 +86,8 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     culprits: set[str] = field(default_factory=set)
+    cancelled: set[str] = field(default_factory=set)  # as a gateway has confirmed
+    never_begun: set[str] = field(default_factory=set)  # of those, what had not begun by then
     slowest: list[tuple[float, str, str]] = field(default_factory=list)  # seconds, id, query; of good requests
 
     @property
@@ -96,7 +106,9 @@ class Load:
         total: int,
         deadline: float,
         crash_every: int = 0,
+        started: Callable[[], Sequence[str]] = list,
     ) -> None:
+        self._started = started
         self._crash_every = crash_every
         self._url = url
         self._http = http
@@ -120,7 +132,11 @@ class Load:
             self.tally.accepted[request_id] = None
             if wanted.is_culprit:
                 self.tally.culprits.add(request_id)
+            if wanted.key is not None and await self._submit(wanted) not in (request_id, None):
+                self.tally.wrong.append(f"{request_id}: submitted again under its key it got another id")
             since = time.monotonic()
+            if wanted.cancel_after is not None:
+                await self._cancel(request_id, wanted.cancel_after)
             await self._await_result(request_id, wanted)
             if not wanted.is_culprit:
                 took = (time.monotonic() - since, request_id, wanted.query)
@@ -129,10 +145,11 @@ class Load:
     async def _submit(self, wanted: Wanted) -> str | None:
         """Submit until it is accepted; a POST without an id in its answer was not, whatever became of it."""
         url = URL(f"{self._url}?{wanted.query}", encoded=True)
+        headers = {"Idempotency-Key": wanted.key} if wanted.key else None
         while time.monotonic() < self._deadline:
             payload = io.BytesIO(wanted.payload) if len(wanted.payload) > 2**20 else wanted.payload
             try:
-                async with self._http.post(url, data=payload) as response:
+                async with self._http.post(url, data=payload, headers=headers) as response:
                     document = await response.json()
                     if response.status == 200:
                         return str(document["id"])
@@ -144,6 +161,28 @@ class Load:
             await asyncio.sleep(random.uniform(0.1, 1.0))
         self.tally.counts["requests that could not be submitted in time"] += 1
         return None
+
+    async def _cancel(self, request_id: str, after: float) -> None:
+        """Cancel a request until that is confirmed, or it has ended; note whether it had begun by then."""
+        await asyncio.sleep(after)
+        while time.monotonic() < self._deadline:
+            try:
+                async with self._http.delete(f"{self._url}/{request_id}") as response:
+                    document = await response.json()
+            except (aiohttp.ClientError, TimeoutError):
+                self.tally.counts["DELETE without an answer"] += 1
+            else:
+                if response.status == 202:
+                    self.tally.cancelled.add(request_id)
+                    if request_id not in await asyncio.to_thread(self._started):
+                        self.tally.never_begun.add(request_id)
+                    return
+                self.tally.counts[f"DELETE answered {response.status}"] += 1
+                if response.status == 409:
+                    return
+                if response.status != 503:
+                    self.tally.wrong.append(f"a DELETE was answered {response.status}: {document}")
+            await asyncio.sleep(random.uniform(0.1, 1.0))
 
     async def _await_result(self, request_id: str, wanted: Wanted) -> None:
         pause = _FIRST_PAUSE_SECONDS
@@ -172,12 +211,18 @@ class Load:
         if status != 200:
             tally.wrong.append(f"{request_id}: an accepted id was answered {status}: {document}")
             return False
-        if document["status"] not in ("completed", "failed"):
+        if document["status"] not in ("completed", "failed", "cancelled"):
             return False
         name = "result" if document["status"] == "completed" else "error"
         result = body.partition(f'"{name}": '.encode())[2][:-1]
         tally.accepted[request_id] = hashlib.md5(result).hexdigest()
-        if wanted.is_culprit:
+        if (document["status"] == "cancelled") != (request_id in tally.cancelled):
+            tally.wrong.append(
+                f"{request_id}: it ended so, whatever was confirmed of its cancellation: {document}"
+            )
+        elif document["status"] == "cancelled":
+            pass
+        elif wanted.is_culprit:
             if document["status"] != "failed" or document["error"]["code"] not in _CULPRITS_CODES:
                 tally.wrong.append(f"{request_id}: it kills its container, and ended so: {document}")
         elif document["status"] == "failed":

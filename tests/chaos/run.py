@@ -60,7 +60,15 @@ async def _run(
     killer = Killer(stack, http, options.seed, options.kill_interval)
     killer.start(options.dispatchers)
     began = time.monotonic()
-    load = Load(stack.url, http, options.seed, options.requests, began + options.deadline, options.crash_every)
+    load = Load(
+        stack.url,
+        http,
+        options.seed,
+        options.requests,
+        began + options.deadline,
+        options.crash_every,
+        stack.started,
+    )
     async with _beside(killer.restart()):
         async with _beside(killer.run(), _tell(load, killer, say)):
             await load.run(options.concurrency)
