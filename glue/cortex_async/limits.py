@@ -131,6 +131,7 @@ PREFLIGHT_SECONDS = 600  # that a browser may keep what it was told of CORS
 # Cancelling ---------------------------------------------------------------------------------------------------
 CANCEL_UNSEEN_SECONDS = 1.0  # a younger request begins without a look for a cancellation, which costs a call
 CANCEL_LOOK_SECONDS = 0.5  # a look that began within that time does for a request that is received
+CANCEL_LOOKS_AT_MOST = 5  # whose answers come too late to be used
 CANCEL_SETTLE_SECONDS = 2.5  # until it is confirmed; over LOOK + TURN: whoever did not see it has begun by then
 CANCEL_WATCH_SECONDS = 7.0  # between two looks while the container works: with the calls it makes less than 10
 CANCEL_HOOK_SECONDS = 5.0  # for the container's answer to pod.cancel_path

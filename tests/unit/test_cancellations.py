@@ -94,6 +94,32 @@ async def test_whoever_began_by_a_look_before_the_cancellation_has_begun_when_it
 
 
 @on_virtual_clock
+async def test_an_answer_that_comes_too_late_is_not_believed() -> None:
+    request_of: list[Request] = []
+
+    async def slow_once() -> None:
+        if store.calls.count("last_cancellation") == 1:
+            await asyncio.sleep(limits.CANCEL_SETTLE_SECONDS)
+            store.before.pop("last_cancellation")
+            asyncio.get_running_loop().call_soon(cancel, store, request_of[0])  # after it was answered from
+
+    store = MemoryStore(before={"last_cancellation": slow_once})
+    request_of.append(received(store))
+    assert not await may_begin(Cancellations(store), request_of[0])
+    assert store.calls.count("last_cancellation") == 2
+
+
+@on_virtual_clock
+async def test_a_store_that_stays_slow_lets_requests_begin_at_last() -> None:
+    async def slow() -> None:
+        await asyncio.sleep(limits.CANCEL_SETTLE_SECONDS)
+
+    store = MemoryStore(before={"last_cancellation": slow})
+    assert await may_begin(Cancellations(store), received(store))
+    assert store.calls.count("last_cancellation") == limits.CANCEL_LOOKS_AT_MOST
+
+
+@on_virtual_clock
 async def test_a_request_in_flight_is_broken_off() -> None:
     store, requests = MemoryStore(), in_flight(MemoryQueue())
     request = taken(requests, store, submitted(HOUR))

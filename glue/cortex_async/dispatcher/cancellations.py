@@ -37,10 +37,19 @@ class Cancellations:
         look = self._recent_look(limits.CANCEL_LOOK_SECONDS)
         if look.done() and not look.exception() and _is_later(request, look.result()):
             return None
-        return asyncio.create_task(self._may_begin(request, look))
+        return asyncio.create_task(self._may_begin(request, look, self._looked_at))
 
-    async def _may_begin(self, request: Request, look: Look) -> bool:
-        return _is_later(request, await asyncio.shield(look)) or not await self._store.has_result(request.id)
+    async def _may_begin(self, request: Request, look: Look, looked_at: float) -> bool:
+        """Look again when the answer comes too late to be true of now, a few times at most: S3 may stay slow."""
+        for left in reversed(range(limits.CANCEL_LOOKS_AT_MOST)):
+            last = await asyncio.shield(look)
+            if not _is_later(request, last) and await self._store.has_result(request.id):
+                return False
+            age = asyncio.get_running_loop().time() - looked_at
+            if not left or age <= limits.CANCEL_LOOK_SECONDS + limits.TURN_SECONDS:
+                break
+            look, looked_at = self._recent_look(limits.CANCEL_LOOK_SECONDS), self._looked_at
+        return True
 
     async def watch(self, requests: Iterable[Request]) -> None:
         """Break off the attempts of those in flight, `requests`, that are cancelled; runs for ever."""

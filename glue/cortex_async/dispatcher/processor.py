@@ -55,6 +55,8 @@ class Processor:
         if may_begin and request.is_suspect and not await self._take_slot_apart(request):
             await self.decline(request)
             return
+        if may_begin and request.is_suspect and await self._store.has_result(request.id):
+            may_begin = False  # cancelled while it waited for its turn
         facts = {"id": request.id, "attempt": request.attempt, "receive_count": request.receive_count}
         log.info("request taken", extra=facts)
         verdict = await self._attempt(request) if may_begin else None
