@@ -20,6 +20,7 @@ from cortex_async.queue.message import NotOurs
 PRIVATE = [
     "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "0.0.0.0", "::1", "fd00::1", "::",
     "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1", "fec0::1",
+    "::10.0.0.1", "64:ff9b:1::a00:1", "::ffff:0:10.0.0.1", "5f00::1",
 ]  # fmt: skip
 NEVER = ["169.254.169.254", "fe80::1", "224.0.0.1", "ff02::1", "fd00:ec2::254", "::ffff:169.254.169.254"]
 PUBLIC = ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"]
@@ -72,6 +73,12 @@ def test_addresses_of_the_link_and_the_node_never(host: str) -> None:
 )
 def test_hosts_that_clients_may_name(url: str, is_taken: bool) -> None:
     assert (receivers("*.example.com").problem(url) == "") == is_taken
+
+
+def test_a_host_in_punycode_is_found_among_those_of_the_values() -> None:
+    allowed = receivers("xn--bcher-kva.example", "*.xn--bcher-kva.example")
+    assert allowed.problem("https://xn--bcher-kva.example/") == ""
+    assert allowed.problem("https://a.xn--bcher-kva.example/") == ""
 
 
 @pytest.mark.parametrize("status", [200, 204])

@@ -61,7 +61,7 @@ class Events:
         try:
             async with asyncio.timeout(limits.EVENT_SEND_SECONDS):
                 await self._store.keep_callback(request.id, request.message.callback_url)
-        except TimeoutError:
+        except (AwsRefused, TimeoutError):
             log.error("the URL of a callback cannot be stored; it is tried later", extra={"id": request.id})
             return False
         return True

@@ -21,6 +21,7 @@ HEADER = "X-Callback-Url"
 _PLAIN = re.compile(r"[!$-;=?-\[\]_a-z~]+")  # RFC 3986, section 2, without the fragment's #
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address is in its last 32 bits
+_GLOBAL = ipaddress.ip_network("2000::/3")  # RFC 4291: all that is routed; Python calls more global
 _AWS_OF_THE_NODE = ipaddress.ip_network("fd00:ec2::/32")  # where EC2 tells keys by IPv6
 
 
@@ -62,7 +63,7 @@ class Receivers:
         schemes = ("https", "http") if self._config.allow_private_addresses else ("https",)
         try:
             url = parsed(text)
-            host = (url.host or "").lower().rstrip(".")
+            host = (url.raw_host or "").lower().rstrip(".")  # url.host is decoded from Punycode
             is_whole = bool(host) and url.scheme in schemes and url.port is not None
         except ValueError:
             is_whole = False
@@ -99,7 +100,7 @@ class Receivers:
             return False
         if self._config.allow_private_addresses:
             return True
-        return each.is_global and not getattr(each, "is_site_local", False)
+        return each.is_global and (each.version == 4 or each in _GLOBAL)
 
 
 def _embedded(address: _Address) -> _Address:
