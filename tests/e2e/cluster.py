@@ -1,10 +1,11 @@
 """kubectl and helm, on the cluster of a kubeconfig."""
 
+import contextlib
 import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,18 @@ class Cluster:
         return done.stdout
 
 
-def succeeds(command: Callable[..., str], *words: str) -> bool:
-    """Run one of a cluster's commands; whether it ended with 0."""
+@contextlib.contextmanager
+def frozen(cluster: Cluster) -> Iterator[None]:
+    """Stop the S3 and SQS server: it accepts connections, and answers nobody."""
+    cluster.exec("emulator", "sh", "-c", "kill -STOP $(cat /tmp/pid)")
+    try:
+        yield
+    finally:
+        cluster.exec("emulator", "sh", "-c", "kill -CONT $(cat /tmp/pid)")
+
+
+def succeeds(command: Callable[..., str], *words: Any) -> bool:
+    """Run a command that raises Failed; whether it ended with 0."""
     try:
         command(*words)
     except Failed:

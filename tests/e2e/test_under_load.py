@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from e2e.api import Api
-from e2e.cluster import Cluster, Failed, until
+from e2e.cluster import Cluster, Failed, frozen, until
 
 MakeApi = Callable[..., Api]
 Note = Callable[..., None]
@@ -161,16 +161,6 @@ def test_scaled_in(api: Api, note: Note) -> None:
         time.sleep(10)
         api.cluster.kubectl("scale", deployment, "--replicas=2")
     check(figures, note)
-
-
-@contextlib.contextmanager
-def frozen(cluster: Cluster) -> Iterator[None]:
-    """Stop the S3 and SQS server: it accepts connections, and answers nobody."""
-    cluster.exec("emulator", "sh", "-c", "kill -STOP $(cat /tmp/pid)")
-    try:
-        yield
-    finally:
-        cluster.exec("emulator", "sh", "-c", "kill -CONT $(cat /tmp/pid)")
 
 
 def test_queue_and_bucket_do_not_answer_for_a_minute(api: Api, cluster: Cluster, note: Note) -> None:
