@@ -74,7 +74,7 @@ async def _cancelled(client: Client) -> None:
     """Cancels a request, which the dispatcher finds out about, and one that has ended."""
     request_id = await client.submit()
     await client.ended(request_id)
-    for each, status in ((request_id, 409), (await client.submit(query="?sleep"), 202)):
+    for each, status in ((request_id, 409), (await client.submit(query="?sleep=5"), 202)):
         async with client.http.delete(f"{client.stack.url}/{each}") as response:
             assert response.status in (202, status)
 
