@@ -5,10 +5,8 @@ over S3's partitions. Status is not stored, it follows from which of these objec
 """
 
 import asyncio
-import base64
 import functools
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
@@ -24,6 +22,14 @@ from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsRefused, ObjectExists, ObjectMissing
 from cortex_async.payload_reference import PayloadReference
 from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
+from cortex_async.storage.metadata import (
+    CALLBACK,
+    DEAD_LETTER,
+    headers_of_progress,
+    headers_of_result,
+    progress_of,
+    result_of,
+)
 from cortex_async.storage.protocol import (
     Cancellation,
     Claim,
@@ -39,18 +45,6 @@ from cortex_async.storage.reading import pieces
 from cortex_async.storage.s3_references import S3References
 
 log = logging.getLogger(__name__)
-
-_JSON = "application/json"
-_TYPE = f"{META}type"  # of a result that is no JSON: an object's own may be lost when it is copied
-_DEAD_LETTER = f"{META}dead-letter"
-_SHARED = f"{META}shared"
-_SUSPECT = f"{META}suspect"
-_STARTED = f"{META}started"
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00", re.ASCII)
-_WAITING = f"{META}waiting"
-_FRACTION = f"{META}progress"
-_MESSAGE = f"{META}message"
-_CALLBACK = f"{META}callback"
 
 
 def object_key(prefix: str, api_name: str, request_id: str, what: str) -> str:
@@ -123,35 +117,12 @@ class S3Store:
 
     async def mark_in_progress(self, request_id: str, progress: Progress) -> None:
         """See `Store`."""
-        headers = {f"{META}attempt": str(progress.attempt)}
-        if progress.is_shared:
-            headers[_SHARED] = "true"
-        if progress.is_suspect:
-            headers[_SUSPECT] = "true"
-        if progress.is_waiting:
-            headers[_WAITING] = "true"
-        if progress.fraction is not None:
-            headers[_FRACTION] = repr(progress.fraction)
-        if progress.message is not None:  # metadata is ASCII
-            headers[_MESSAGE] = base64.b64encode(progress.message.encode()).decode()
-        await self._s3.put(self._key(request_id, "in_progress"), b"", headers)
+        await self._s3.put(self._key(request_id, "in_progress"), b"", headers_of_progress(progress))
 
     async def progress(self, request_id: str) -> Progress | None:
         """See `Store`."""
         headers = await self._head(request_id, "in_progress")
-        if headers is None:
-            return None
-        attempt = headers.get(f"{META}attempt", "")
-        begun = int(attempt) if attempt.isascii() and attempt.isdecimal() else 1  # copied without its metadata
-        fraction, message = headers.get(_FRACTION), headers.get(_MESSAGE)
-        return Progress(
-            begun,
-            _SHARED in headers,
-            _SUSPECT in headers,
-            _WAITING in headers,
-            None if fraction is None else float(fraction),
-            None if message is None else base64.b64decode(message).decode("utf-8", "replace"),
-        )
+        return None if headers is None else progress_of(headers)
 
     async def claim(self, name: str, wanted: Claim, *, instead_of: Claim | None = None) -> Claim:
         """See `Store`."""
@@ -204,7 +175,7 @@ class S3Store:
             metadata = ResultMetadata(
                 status, attempt, now, dead_letter, began, content_type, callback_url=callback_url
             )
-            return _headers_of(metadata)
+            return headers_of_result(metadata)
 
         key = self._key(request_id, "result")
         if isinstance(body, bytes):
@@ -219,7 +190,7 @@ class S3Store:
     async def metadata(self, request_id: str) -> ResultMetadata | None:
         """See `Store`."""
         headers = await self._head(request_id, "result")
-        return None if headers is None else _metadata_of(headers)
+        return None if headers is None else result_of(headers)
 
     def result(self, request_id: str, start: int, stop: int) -> AsyncIterator[bytes]:
         """See `Store`."""
@@ -244,12 +215,12 @@ class S3Store:
 
     async def keep_callback(self, request_id: str, url: str) -> None:
         """See `Store`."""
-        await self._s3.put(self._key(request_id, "callback"), b"", {_CALLBACK: url})
+        await self._s3.put(self._key(request_id, "callback"), b"", {CALLBACK: url})
 
     async def callback(self, request_id: str) -> str | None:
         """See `Store`."""
         headers = await self._head(request_id, "callback")
-        return None if headers is None else headers.get(_CALLBACK)
+        return None if headers is None else headers.get(CALLBACK)
 
     async def mark_cancellation(self, cancellation: Cancellation) -> None:
         """See `Store`."""
@@ -272,7 +243,7 @@ class S3Store:
 
     async def is_dead_letter(self, request_id: str) -> bool:
         """See `Store`."""
-        return _DEAD_LETTER in (await self._head(request_id, "result") or ())
+        return DEAD_LETTER in (await self._head(request_id, "result") or ())
 
     async def open_result(self, request_id: str) -> tuple[ResultMetadata, int, AsyncIterator[bytes]] | None:
         """See `Store`."""
@@ -282,7 +253,7 @@ class S3Store:
         except ObjectMissing:
             return None
         try:
-            metadata = _metadata_of(response.headers)
+            metadata = result_of(response.headers)
         except DamagedResult:
             response.close()
             raise
@@ -365,43 +336,3 @@ async def _cancelled(sending: set[asyncio.Task[None]]) -> None:
     for task in sending:
         task.cancel()
     await asyncio.gather(*sending, return_exceptions=True)
-
-
-def _headers_of(metadata: ResultMetadata) -> dict[str, str]:
-    return {
-        "content-type": metadata.content_type or _JSON,
-        f"{META}status": metadata.status.value,
-        f"{META}attempt": str(metadata.attempt),
-        f"{META}finished": metadata.finished,
-        **({_TYPE: metadata.content_type} if metadata.content_type else {}),
-        **({_DEAD_LETTER: "true"} if metadata.dead_letter else {}),
-        **({_STARTED: metadata.started} if metadata.started else {}),
-        **({_CALLBACK: metadata.callback_url} if metadata.callback_url else {}),
-    }
-
-
-def _moment(text: str) -> str:
-    """Check a moment without making a datetime of it, which each poll would pay for; raises ValueError."""
-    if not _MOMENT.fullmatch(text):
-        raise ValueError(f"no moment of UTC: {text!r}")
-    return text
-
-
-def _metadata_of(headers: Mapping[str, str]) -> ResultMetadata:
-    try:
-        return ResultMetadata(
-            Status(headers[f"{META}status"]),
-            int(headers[f"{META}attempt"]),
-            _moment(headers[f"{META}finished"]),
-            _DEAD_LETTER in headers,
-            _moment(headers[_STARTED]) if _STARTED in headers else None,
-            headers.get(_TYPE, ""),
-            int(headers.get("Content-Length", 0)),
-            headers.get("ETag", ""),
-            headers.get(_CALLBACK),
-        )
-    except (KeyError, ValueError) as error:
-        raise DamagedResult(
-            f"the result's object has no valid {META}status, {META}attempt and {META}finished; "
-            "was it copied or restored without its metadata?"
-        ) from error
