@@ -3,10 +3,8 @@
 import asyncio
 import email.utils
 import functools
-import json
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from yarl import URL
 
 from cortex_async import limits
 from cortex_async.aws.credentials import Credentials
+from cortex_async.aws.failures import code_of_head, error_of, refusal
 from cortex_async.aws.proxy import proxy_for
 from cortex_async.aws.retry import Retry, decide
 from cortex_async.aws.signing import Keys, Signer
@@ -221,18 +220,18 @@ class Service:
     async def _examine(
         self, call: Call, response: aiohttp.ClientResponse, keys: Keys, clock_offset: float
     ) -> AwsRefused | AwsUnavailable:
-        code, message = _error_of(await response.read())
+        code, message = error_of(await response.read())
         if call.method == "HEAD":
-            code = _code_of_head(response)
+            code = code_of_head(response)
         if call.may_fail_late and code == "ConditionalRequestConflict":  # S3 wants all of the upload anew
-            return _refusal(call, response.status, code, message)
+            return refusal(call.operation, response.status, code, message)
         match decide(response.status, code):
             case Retry.NEW_CREDENTIALS:
                 self._session.credentials.expired(keys)
             case Retry.NEW_CLOCK if not self._mend_clock(response.headers.get("Date"), clock_offset):
-                return _refusal(call, response.status, code, message)
+                return refusal(call.operation, response.status, code, message)
             case Retry.NEVER if not self._is_skew_of_head(call, response, clock_offset):
-                return _refusal(call, response.status, code, message)
+                return refusal(call.operation, response.status, code, message)
         if response.status == 404 and isinstance(connector := self._session.http.connector, Connector):
             connector.renew()  # who answered is not AWS: the next try shall not go there again
         return AwsUnavailable(call.operation, f"{code or 'no error code'} (HTTP {response.status}): {message}")
@@ -269,37 +268,3 @@ def _result_of(problem: AwsRefused | AwsUnavailable) -> str:
 def _describe(error: BaseException, base_url: str) -> str:
     what = str(error) or type(error).__name__
     return f"no answer from {base_url}: {what}"
-
-
-def _refusal(call: Call, status: int, code: str, message: str) -> AwsRefused:
-    kind = AwsRefused
-    if call.operation in ("GetObject", "HeadObject") and code == "NoSuchKey":
-        kind = ObjectMissing
-    elif status == 412 or code == "PreconditionFailed":  # after a 200 it comes late
-        kind = ObjectExists
-    elif status == 403 and kind is AwsRefused and call.operation in ("GetObject", "HeadObject"):
-        message += " (s3:GetObject is needed, and s3:ListBucket: without it S3 answers 403 for what is not there)"
-    return kind(call.operation, status, code or f"HTTP{status}", message)
-
-
-def _code_of_head(response: aiohttp.ClientResponse) -> str:
-    """The error code of an answer to a HEAD, which has no body to hold it."""
-    if response.status == 400:
-        return "ExpiredToken"  # of all reasons for a 400 only this one passes
-    is_of_s3 = any(name.lower().startswith("x-amz") for name in response.headers)
-    return "NoSuchKey" if response.status == 404 and is_of_s3 else ""
-
-
-def _error_of(body: bytes) -> tuple[str, str]:
-    """The service's error code and message: JSON from SQS, XML from S3, nothing after a HEAD."""
-    text = body.decode("utf-8", "replace")
-    if text.startswith("{"):
-        try:
-            document = json.loads(text)
-        except ValueError:
-            return "", text[:200]
-        code = str(document.get("__type", "")).rpartition("#")[2]
-        return code, str(document.get("message") or document.get("Message") or "")
-    code_found = re.search(r"<Code>([^<]*)</Code>", text)
-    message_found = re.search(r"<Message>([^<]*)</Message>", text)
-    return code_found[1] if code_found else "", message_found[1] if message_found else ""
