@@ -7,7 +7,6 @@ import argparse
 import json
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 from cortex_async import config, limits
 from cortex_async.errors import CortexError
@@ -22,16 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     config.add_config_argument(parser)
     parser.add_argument("--replicas", type=int, required=True, help="the number of replicas to set")
-    parser.add_argument(
-        "--server", default=kubernetes.SERVER, help="URL of the Kubernetes API (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--account",
-        type=Path,
-        default=kubernetes.ACCOUNT,
-        metavar="FOLDER",
-        help="the service account's token, namespace and ca.crt (default: %(default)s)",
-    )
+    kubernetes.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import functools
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cortex_async import config, limits, logs, metrics, tracing
@@ -49,19 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_argument(
         "--admin-port", type=int, default=15001, help="port of /metrics and /scaling (default: %(default)s)"
     )
-    shared.add_argument(
-        "--server",
-        default=kubernetes.SERVER,
-        metavar="URL",
-        help="the Kubernetes API (default: %(default)s)",
-    )
-    shared.add_argument(
-        "--account",
-        type=Path,
-        default=kubernetes.ACCOUNT,
-        metavar="FOLDER",
-        help="the service account's token and ca.crt (default: %(default)s)",
-    )
+    kubernetes.add_arguments(shared)
     parser.add_argument(
         "--shutdown-delay",
         type=float,
