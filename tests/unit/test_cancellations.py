@@ -10,10 +10,10 @@ from cortex_async.dispatcher.cancellations import Cancellations
 from cortex_async.dispatcher.in_flight import Request
 from cortex_async.queue.message import Message
 from cortex_async.request_id import RequestIds
-from cortex_async.storage.protocol import Cancellation, ResultMetadata, Status, rfc3339
-from support.dispatching import CONFIG, in_flight, message, taken
+from cortex_async.storage.protocol import Cancellation, Progress, ResultMetadata, Status, rfc3339
+from support.dispatching import CONFIG, Unanswering, in_flight, message, processor, taken
 from support.memory import MemoryQueue, MemoryStore
-from support.virtual_clock import on_virtual_clock
+from support.virtual_clock import never, on_virtual_clock
 
 HOUR = 3600.0
 
@@ -117,6 +117,32 @@ async def test_a_store_that_stays_slow_lets_requests_begin_at_last() -> None:
     store = MemoryStore(before={"last_cancellation": slow})
     assert await may_begin(Cancellations(store), received(store))
     assert store.calls.count("last_cancellation") == limits.CANCEL_LOOKS_AT_MOST
+
+
+@on_virtual_clock
+async def test_a_suspect_that_is_cancelled_while_it_waits_for_its_turn_never_begins() -> None:
+    queue, store = MemoryQueue(), MemoryStore()
+    requests = in_flight(queue)
+    other, suspect = (taken(requests, store, submitted(HOUR), receive_count=2) for _ in range(2))
+    assert await requests.take_slot_apart(other, alone=True)
+    store.progresses[suspect.id] = Progress(1, is_suspect=True)
+    container = Unanswering(never)
+    processing = asyncio.create_task(processor(store, requests, container, MemoryQueue()).process(suspect))
+    await asyncio.sleep(1)
+    cancel(store, suspect)
+    requests.remove(other)
+    await asyncio.wait_for(processing, 60)
+    assert (suspect.posted_at, queue.deleted) == (None, ["receipt"])
+
+
+@on_virtual_clock
+async def test_of_a_request_with_a_key_the_bucket_is_asked_without_a_look() -> None:
+    store, requests = MemoryStore(), in_flight(MemoryQueue())
+    checked = dataclasses.replace(submitted(HOUR), is_checked=True)
+    request = taken(requests, store, checked)
+    cancel(store, request)
+    await processor(store, requests, Unanswering(never), MemoryQueue()).process(request)
+    assert (request.posted_at, store.calls.count("last_cancellation")) == (None, 0)
 
 
 @on_virtual_clock

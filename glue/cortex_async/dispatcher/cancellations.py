@@ -1,11 +1,11 @@
 """How a dispatcher learns that requests were cancelled, at hardly any cost while none are.
 
 A cancelled request has a result. Looking for that before every request would cost a call each; so one object of
-the API tells of its last cancellation. Only
-the result of a request that was submitted before that moment is looked for. Who is received within a second of
-its submission needs no look at all. A look takes place while the request waits for its turn, and does for all
-that are received within half a second, so that the container hardly ever waits for one; the gateway confirms a
-cancellation when all that began by an earlier look have begun.
+the API tells of its last cancellation. Only the result of a request that was submitted before that moment is
+looked for. A request that is received within a second of its submission needs no look at all. A look takes
+place while requests wait for their turn, and does for all that are received within half a second, so that the
+container hardly ever waits for one. The gateway confirms a cancellation when all that began by an earlier look
+have begun.
 """
 
 import asyncio

@@ -45,7 +45,8 @@ class Processor:
     async def process(self, request: Request) -> None:
         """Bring one request to its end, or give it back for a retry; when cancelled it stays in flight."""
         logs.within_trace(request.message.traceparent)
-        check = self._cancellations.check(request) if request.receive_count == 1 else None
+        is_first = request.receive_count == 1 and not request.message.is_checked  # of others the bucket is asked
+        check = self._cancellations.check(request) if is_first else None
         if not await self._in_flight.take_slot(request):
             if check is not None:
                 check.cancel()
