@@ -25,7 +25,8 @@ class S3References:
     async def find(self, reference: PayloadReference) -> Referenced:
         """See `Store.find_reference`."""
         headers = await self._bucket(reference).head(reference.key, is_optional=True)
-        return Referenced(headers["ETag"], int(headers["Content-Length"]), headers.get("Content-Type", ""))
+        etag = headers["ETag"].strip('"')  # some servers leave the quotes out
+        return Referenced(f'"{etag}"', int(headers["Content-Length"]), headers.get("Content-Type", ""))
 
     def pieces(self, reference: PayloadReference, size: int) -> AsyncIterator[bytes]:
         """See `Store.referenced`."""
