@@ -52,6 +52,30 @@ def test_a_container_lists_apis_and_chains_to_one_with_no_configuration(local: S
     run.assert_nothing_left()
 
 
+def test_two_files_of_one_api_are_refused(local: Start, write: Write) -> None:
+    first = write("one", "container.py", "serve")
+    run = local(first, first).finish()
+    assert run.code == 1
+    assert "two of the values files are of an API one: set another name in one of them" in run.err
+
+
+def test_webhooks_that_a_shared_gateway_does_not_send_are_refused_or_left_out(local: Start, write: Write) -> None:
+    told = Path(write("told", "container.py", "serve"))
+    told.write_text(told.read_text() + "\nwebhooks: {enabled: true, secretName: x}\n")
+    files = str(told), write("other", "container.py", "serve")
+    run = local(*files).finish()
+    assert run.code == 1
+    assert "told has webhooks" in run.err
+    assert "--set webhooks.enabled=false" in run.err
+
+    run = local(*files, "--port", "0", "--set", "webhooks.enabled=false")
+    run.read_until("Ctrl-C")
+    (url,) = re.findall(r"^ready: (\S+/told)", run.log, re.MULTILINE)
+    assert ask(url)["status"] == "completed"
+    run.process.send_signal(signal.SIGINT)
+    assert run.finish().code == 0
+
+
 def test_a_request_in_hand_is_answered_before_the_end(local: Start, write: Write) -> None:
     slow = write("slow", "container.py", "serve")
     run = local(slow, write("other", "container.py", "serve"), "--port", "0")

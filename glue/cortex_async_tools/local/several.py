@@ -78,6 +78,11 @@ def _needed(apis: Sequence[Mapping[str, Any]], ports: _Ports) -> list[tuple[int,
                 f"two of the values files are of an API {api['name']}: set another name in one of them"
             )
         names.add(api["name"])
+        if api["webhooks"]:
+            raise ConfigError(
+                f"{api['name']} has webhooks, which the gateway that several APIs share does not send: run it "
+                "alone and without --operator, or leave them out by --set webhooks.enabled=false"
+            )
         what = f"the web server of {api['name']} (pod.port in its values file chooses another)"
         found.append((api["pod"]["port"], what))
         probed = {each["port"] for each in api["probes"]} - {api["pod"]["port"]}
