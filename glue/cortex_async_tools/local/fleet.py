@@ -2,10 +2,10 @@
 
 import asyncio
 import shlex
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 
@@ -14,11 +14,9 @@ from cortex_async_tools.local.cluster import LocalCluster
 from cortex_async_tools.local.emulator import EMULATOR, buckets_of, create_bucket
 from cortex_async_tools.local.output import Output
 from cortex_async_tools.local.process import Command, Processes
-from cortex_async_tools.local.session import NotReadyError, Stop, first_of
+from cortex_async_tools.local.session import NotReadyError, Stop, Supervisor, first_of
 
 _STOP_SECONDS = 5.0  # for a process that has no requests in flight
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,14 +62,13 @@ class FleetPlan:
         return [each.name for each in (self.emulator, self.gateway, self.operator, *of_apis) if each is not None]
 
 
-class Fleet:
+class Fleet(Supervisor):
     """Runs a plan."""
 
     def __init__(self, plan: FleetPlan, output: Output, stop: Stop) -> None:
         self._plan = plan
         self._output = output
-        self._stop = stop
-        self._processes = Processes(output, plan.scratch)
+        super().__init__(Processes(output, plan.scratch), stop)
         self._cluster = LocalCluster(self._log)
         for each in plan.apis:
             self._cluster.add(each.api, each.deployment)
@@ -174,13 +171,3 @@ class Fleet:
         empty = waiting.wait_until_none_in_flight(http, api.api["aws"]["endpointUrl"], queue)
         await first_of(self._processes.stop(names, grace), empty)  # the open receive is not waited for
         self._processes.kill(names)
-
-    async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do some work; raise `ProcessError` if a process ends before it is done."""
-        found = await first_of(work, self._processes.first_exit())
-        assert found is not None
-        return found[0]
-
-    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
-        found = await first_of(work, self._stop.asked.wait())
-        return found[0] if found is not None else None

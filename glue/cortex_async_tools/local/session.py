@@ -94,14 +94,31 @@ class Stop:
         self.signal = self.signal or number
 
 
-class Session:
+class Supervisor:
+    """Does work while processes run, and until a signal asks for the end."""
+
+    def __init__(self, processes: Processes, stop: "Stop") -> None:
+        self._processes = processes
+        self._stop = stop
+
+    async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do some work; raise `ProcessError` if a process ends before it is done."""
+        found = await first_of(work, self._processes.first_exit())
+        assert found is not None
+        return found[0]
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        found = await first_of(work, self._stop.asked.wait())
+        return found[0] if found is not None else None
+
+
+class Session(Supervisor):
     """Runs a plan."""
 
     def __init__(self, plan: Plan, output: Output, stop: Stop) -> None:
         self._plan = plan
         self._output = output
-        self._stop = stop
-        self._processes = Processes(output, plan.scratch)
+        super().__init__(Processes(output, plan.scratch), stop)
 
     async def serve(self) -> bool:
         """Run until asked to stop; return whether it was ready before that. Raises `CortexError`."""
@@ -206,16 +223,6 @@ class Session:
         if self._plan.emulator is None:
             await asyncio.Event().wait()
         await waiting.wait_until_none_in_flight(http, self._plan.api["aws"]["endpointUrl"], self._plan.queue_name)
-
-    async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do some work; raise `ProcessError` if a process ends before it is done."""
-        found = await first_of(work, self._processes.first_exit())
-        assert found is not None
-        return found[0]
-
-    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
-        found = await first_of(work, self._stop.asked.wait())
-        return found[0] if found is not None else None
 
 
 async def first_of(work: Coroutine[Any, Any, T], other: Coroutine[Any, Any, Any]) -> tuple[T] | None:
