@@ -17,6 +17,7 @@ def main() -> int:
     parser.add_argument("--dispatchers", type=int, default=usual.dispatchers, metavar="N")
     parser.add_argument("--concurrency", type=int, default=usual.concurrency, metavar="N")
     parser.add_argument("--crash-every", type=int, default=usual.crash_every, metavar="N")
+    parser.add_argument("--refuse-every", type=int, default=usual.refuse_every, metavar="N")
     parser.add_argument("--deadline", type=float, default=usual.deadline, metavar="SECONDS")
     parser.add_argument("--keep-logs", action="store_true", help="keep the processes' logs even when all is well")
     # However it is stopped, the processes it started end with it.

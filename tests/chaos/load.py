@@ -20,6 +20,7 @@ _LONGEST_PAUSE_SECONDS = 1.5
 _SLOWEST = 5
 _KEYED = 0.1
 _CANCELLED = 0.02
+_TOLD = 0.2
 _CULPRITS_CODES = ("connection_broken", "attempts_exhausted")
 
 
@@ -33,6 +34,7 @@ class Wanted:
     is_culprit: bool = False  # it kills its container each time, and is to fail
     key: str | None = None  # it is submitted under that Idempotency-Key, twice
     cancel_after: float | None = None  # it is cancelled so many seconds after it was accepted
+    is_told: bool = False  # its end is told by a webhook
 
     def matches(self, request_id: str, result: Any) -> bool:
         """Whether `result` is what the web server of the tests answers to this request."""
@@ -53,7 +55,7 @@ def make_request(seed: str, index: int, crash_every: int = 0) -> Wanted:
     One of every `crash_every` kills its container, each time, while others are in it.
     """
     if crash_every and index % crash_every == crash_every // 4:
-        return Wanted(b"{}", f"n={index}&sleep=0.3&crash", None, is_culprit=True)
+        return Wanted(b"{}", f"n={index}&sleep=0.3&crash", None, is_culprit=True, is_told=True)
     chance = random.Random(f"{seed}/{index}")
     kind = chance.random()
     size = chance.randrange(2000)
@@ -75,7 +77,8 @@ def make_request(seed: str, index: int, crash_every: int = 0) -> Wanted:
     payload += chance.randbytes(size)
     key = f"{seed}-{index}" if chance.random() < _KEYED else None
     cancel_after = 2 * chance.random() if chance.random() < _CANCELLED else None
-    return Wanted(payload, query, fill, key=key, cancel_after=cancel_after)
+    is_told = cancel_after is not None or chance.random() < _TOLD
+    return Wanted(payload, query, fill, key=key, cancel_after=cancel_after, is_told=is_told)
 
 
 @dataclass
@@ -88,6 +91,7 @@ class Tally:
     culprits: set[str] = field(default_factory=set)
     cancelled: set[str] = field(default_factory=set)  # as a gateway has confirmed
     never_begun: set[str] = field(default_factory=set)  # of those, what had not begun by then
+    told: dict[str, str] = field(default_factory=dict)  # how those ended of which a webhook is to come
     slowest: list[tuple[float, str, str]] = field(default_factory=list)  # seconds, id, query; of good requests
 
     @property
@@ -107,7 +111,9 @@ class Load:
         deadline: float,
         crash_every: int = 0,
         started: Callable[[], Sequence[str]] = list,
+        callback_url: str = "",
     ) -> None:
+        self._callback_url = callback_url
         self._started = started
         self._crash_every = crash_every
         self._url = url
@@ -137,7 +143,9 @@ class Load:
             since = time.monotonic()
             if wanted.cancel_after is not None:
                 await self._cancel(request_id, wanted.cancel_after)
-            await self._await_result(request_id, wanted)
+            status = await self._await_result(request_id, wanted)
+            if wanted.is_told and status is not None:
+                self.tally.told[request_id] = status
             if not wanted.is_culprit:
                 took = (time.monotonic() - since, request_id, wanted.query)
                 self.tally.slowest = sorted([*self.tally.slowest, took], reverse=True)[:_SLOWEST]
@@ -145,7 +153,9 @@ class Load:
     async def _submit(self, wanted: Wanted) -> str | None:
         """Submit until it is accepted; a POST without an id in its answer was not, whatever became of it."""
         url = URL(f"{self._url}?{wanted.query}", encoded=True)
-        headers = {"Idempotency-Key": wanted.key} if wanted.key else None
+        headers = {"Idempotency-Key": wanted.key} if wanted.key else {}
+        if wanted.is_told:
+            headers["X-Callback-Url"] = self._callback_url
         while time.monotonic() < self._deadline:
             payload = io.BytesIO(wanted.payload) if len(wanted.payload) > 2**20 else wanted.payload
             try:
@@ -184,7 +194,8 @@ class Load:
                     self.tally.wrong.append(f"a DELETE was answered {response.status}: {document}")
             await asyncio.sleep(random.uniform(0.1, 1.0))
 
-    async def _await_result(self, request_id: str, wanted: Wanted) -> None:
+    async def _await_result(self, request_id: str, wanted: Wanted) -> str | None:
+        """Return how the request ended; None when it has not in time."""
         pause = _FIRST_PAUSE_SECONDS
         while time.monotonic() < self._deadline:
             await asyncio.sleep(pause)
@@ -197,22 +208,23 @@ class Load:
                 continue
             if response.status == 503:
                 self.tally.counts["GET answered 503"] += 1
-            elif self._ends(request_id, wanted, response.status, body):
-                return
+            elif status := self._end(request_id, wanted, response.status, body):
+                return status
+        return None
 
-    def _ends(self, request_id: str, wanted: Wanted, status: int, body: bytes) -> bool:
-        """Judge an answer; True when it is a last one."""
+    def _end(self, request_id: str, wanted: Wanted, status: int, body: bytes) -> str | None:
+        """Judge an answer; return how the request ended, when it is a last one."""
         tally = self.tally
         try:
             document = json.loads(body)
         except ValueError:
             tally.wrong.append(f"{request_id}: an answer ({status}) that is not JSON: {body[:200]!r}")
-            return False
+            return None
         if status != 200:
             tally.wrong.append(f"{request_id}: an accepted id was answered {status}: {document}")
-            return False
+            return None
         if document["status"] not in ("completed", "failed", "cancelled"):
-            return False
+            return None
         name = "result" if document["status"] == "completed" else "error"
         result = body.partition(f'"{name}": '.encode())[2][:-1]
         tally.accepted[request_id] = hashlib.md5(result).hexdigest()
@@ -229,4 +241,4 @@ class Load:
             tally.wrong.append(f"{request_id}: failed: {document['error']}")
         elif not wanted.matches(request_id, document["result"]):
             tally.wrong.append(f"{request_id}: a result of another request: {str(document['result'])[:300]}")
-        return True
+        return str(document["status"])

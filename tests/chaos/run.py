@@ -16,9 +16,11 @@ from chaos.audit import judge, look, report, settle
 from chaos.killer import Killer
 from chaos.load import Load
 from chaos.stack import ChaosStack
+from chaos.webhooks import Receiver, receiving
 from support.processes import Emulator
 
 _SETTLE_SECONDS = 90.0
+_TELL_SECONDS = 420.0  # one whose first receive was lost and whose first try was refused waits for 5 min
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Options:
     dispatchers: int = 3
     concurrency: int = 256
     crash_every: int = 1_000
+    refuse_every: int = 20
     deadline: float = 1800.0
 
 
@@ -41,10 +44,13 @@ async def run(options: Options, folder: Path, say: Callable[[str], None]) -> boo
     stack = None
     try:
         stack = ChaosStack(emulator, folder, options.seed)
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=120)
-        ) as http:
-            return await _run(options, stack, http, say)
+        async with (
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=120)
+            ) as http,
+            receiving(options.refuse_every) as receiver,
+        ):
+            return await _run(options, stack, http, receiver, say)
     finally:
         if stack is not None:
             stack.stop()
@@ -52,7 +58,11 @@ async def run(options: Options, folder: Path, say: Callable[[str], None]) -> boo
 
 
 async def _run(
-    options: Options, stack: ChaosStack, http: aiohttp.ClientSession, say: Callable[[str], None]
+    options: Options,
+    stack: ChaosStack,
+    http: aiohttp.ClientSession,
+    receiver: Receiver,
+    say: Callable[[str], None],
 ) -> bool:
     stack.provision()
     stack.gateway()
@@ -68,18 +78,22 @@ async def _run(
         began + options.deadline,
         options.crash_every,
         stack.started,
+        receiver.url,
     )
     async with _beside(killer.restart()):
         async with _beside(killer.run(), _tell(load, killer, say)):
             await load.run(options.concurrency)
         seconds = time.monotonic() - began
         await settle(stack, _SETTLE_SECONDS)
+        untold = await receiver.settle(load.tally.told, _TELL_SECONDS)
     killer.check()
     async with http.get(f"{stack.proxy_admin}/counts") as response:
         counts = await response.json()
     left = await asyncio.to_thread(look, stack)
     memory, too_much = stack.memory()
-    verdict = judge(load.tally, left, [*killer.bad_exits, *too_much], options.requests)
+    verdict = judge(load.tally, left, [*killer.bad_exits, *too_much, *untold], options.requests)
+    load.tally.counts["requests whose webhook was to come"] = len(load.tally.told)
+    load.tally.counts.update(receiver.counts)
     say(report(load.tally, left, verdict, killer.counts, counts, seconds, memory))
     return verdict.holds
 

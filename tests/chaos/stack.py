@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaos import webhooks
 from support.memory_limit import MemoryLimit, chart_limit, memory_limit, peak_mib
 from support.processes import Emulator, Process, accepts, free_port, wait_until
 from support.stack import BUCKET, WEB_SERVER, Stack
@@ -22,8 +23,17 @@ SLOTS = 16
 INLINE_LIMIT_BYTES = 16_384  # so that many payloads go through the bucket without the run moving gigabytes
 
 
-def _changes(url: str) -> dict[str, Any]:
+def _changes(url: str, secrets: Path) -> dict[str, Any]:
+    delivery: dict[str, Any] = {
+        "url": None,
+        "folder": str(secrets),
+        "allowedHosts": [],
+        "allowPrivateAddresses": True,
+    }
+    ends = ["completed", "failed", "cancelled"]
     return {
+        "webhooks": {"queueName": "chaos-webhooks", "events": ends, "everyRequest": False},
+        "gateway": {"webhooks": delivery},
         "aws": {"endpointUrl": url},
         "queue": {
             "maxAttempts": MAX_ATTEMPTS,
@@ -49,7 +59,10 @@ class ChaosStack(Stack):
 
     def __init__(self, emulator: Emulator, folder: Path, seed: str) -> None:
         port, admin_port = free_port(), free_port()
-        super().__init__(emulator, folder, _changes(f"http://127.0.0.1:{port}"))
+        secrets = folder / "webhooks"
+        secrets.mkdir()
+        (secrets / "secret").write_text(webhooks.SECRET)
+        super().__init__(emulator, folder, _changes(f"http://127.0.0.1:{port}", secrets))
         self.limited: list[tuple[str, int, MemoryLimit | None, Process]] = []
         self.proxy_admin = f"http://127.0.0.1:{admin_port}"
         words = [str(port), str(admin_port), emulator.url, seed]

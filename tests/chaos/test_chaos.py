@@ -13,7 +13,13 @@ from chaos.run import Options, run
 async def test_no_accepted_request_is_lost_or_wrong_under_kills_and_faults(tmp_path: Path) -> None:
     said: list[str] = []
     options = Options(
-        requests=400, kill_interval=2.0, dispatchers=2, concurrency=64, crash_every=400, deadline=240
+        requests=400,
+        kill_interval=2.0,
+        dispatchers=2,
+        concurrency=64,
+        crash_every=400,
+        refuse_every=0,
+        deadline=240,
     )
     assert await run(options, tmp_path, said.append), "\n".join(said)
 
