@@ -33,6 +33,33 @@ def test_a_rendered_field_that_kubernetes_does_not_know_is_found(
 
 
 @pytest.mark.parametrize(
+    "used",
+    [
+        '{{ semverCompare "<1.30-0" .Capabilities.KubeVersion.Version | ternary "wrong" "data" }}: {}',
+        '{{ include "own.field" . }}: {}',
+        '{{ include (printf "own.%s" "field") . }}: {}',
+        '---\n{{- if semverCompare "<1.30-0" .Capabilities.KubeVersion.Version }}\n'
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: another}\nwrong: {}\n{{- end }}",
+    ],
+)
+def test_what_is_rendered_for_one_version_only_is_found(
+    tmp_path: Path, write: Callable[..., Path], used: str
+) -> None:
+    chart = tmp_path / "chart"
+    shutil.copytree(find_chart(), chart)
+    own = '{{- define "own.field" -}}\n{{- if semverCompare "<1.30-0" .Capabilities.KubeVersion.Version }}wrong'
+    (chart / "templates" / "_own.tpl").write_text(own + "{{ else }}data{{ end }}\n{{- end }}\n")
+    config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\n"
+    (chart / "templates" / "own.yaml").write_text(f"{config_map}{used}\n")
+
+    found = Linter(chart, helm.locate(), ["1.29", "1.37"]).lint([write(minimal())])
+
+    (error,) = [each.text for each in found if each.code == "kubernetes"]
+    assert "wrong" in error
+    assert "1.29" in error
+
+
+@pytest.mark.parametrize(
     ("template", "old", "new", "values", "field"),
     [
         ("httproute.yaml", "backendRefs:", "backends:", ROUTE, "HTTPRoute api-demo, spec.rules.0"),

@@ -2,7 +2,8 @@
 
 Files are linted in parallel, because most of the time is spent in helm. Work that would give the same result again
 is skipped: `helm lint` runs once for each set of rendered kinds, since what it adds to rendering depends only on
-the chart and the kinds. If no template uses the Kubernetes version, each file is rendered once for all versions.
+the chart and the kinds; and a file is rendered once for all versions of Kubernetes, unless a template that uses
+the version has a part in objects whose schema depends on it.
 """
 
 import functools
@@ -35,7 +36,7 @@ from cortex_async_tools.chart.values_file.document import (
     parse_document,
 )
 from cortex_async_tools.chart.values_file.secrets import names_secret, secrets
-from cortex_async_tools.lint import kubernetes
+from cortex_async_tools.lint import kubernetes, version_use
 from cortex_async_tools.lint.checks import CHECKS, CROSS_FILE
 from cortex_async_tools.lint.checks.cross_file import Claim
 from cortex_async_tools.lint.diagnostic import Diagnostic, diagnostic_at
@@ -98,9 +99,7 @@ class Linter:
         self._overlays = [_read(each, each.read_bytes()) for each in overlays]
         self._helm = helm
         self._versions = versions
-        templates = self._chart.folder.glob("templates/**/*.*")
-        asks = any("Capabilities" in each.read_text(encoding="utf-8") for each in templates)
-        self._renderings = [[each] for each in versions] if asks else [list(versions)]
+        self._version_use = version_use.find(self._chart.folder)
         self._linted: set[frozenset[tuple[str, str]]] = set()
         self._lock = threading.Lock()
 
@@ -137,16 +136,19 @@ class Linter:
 
     def _render(self, file: _File) -> bool:
         """Add what helm and Kubernetes refuse; return whether the values are complete enough for the warnings."""
+        over = as_arguments([each.path for each in self._overlays])
+        remaining = list(self._versions)
         try:
-            for versions in self._renderings:
-                over = as_arguments([each.path for each in self._overlays])
-                arguments = [*ASSUMED, "--values", "-", *over, "--kube-version", versions[-1]]
+            while remaining:
+                arguments = [*ASSUMED, "--values", "-", *over, "--kube-version", remaining[0]]
                 release = release_name(file.path)
                 manifest = run_helm(self._helm, ["template", release, self._chart.folder, *arguments], file.text)
                 objects = load_manifest(manifest)
                 self._lint_by_helm(file, objects, arguments)
+                versions = remaining if self._version_use.is_for_all(manifest) else remaining[:1]
                 for name, reason in kubernetes.refusals(objects, versions):
                     file.add("kubernetes", Finding(name, None, None, reason))
+                remaining = remaining[len(versions) :]
         except HelmRefused as error:
             for path, message in _broken_rules(str(error)):
                 known = path is not None
