@@ -85,6 +85,12 @@ def test_the_limits_and_periods_are_those_of_the_values(helm: Helm) -> None:
     assert spec["fallback"] == {"failureThreshold": 3, "behavior": "currentReplicas", "replicas": 1}
 
 
+def test_what_matters_at_zero_only_is_not_told_elsewhere_since_keda_warns_of_it(helm: Helm) -> None:
+    at_zero = {"pollingInterval", "cooldownPeriod", "initialCooldownPeriod"}
+    assert at_zero < scaled(helm, min_replicas=0).keys()
+    assert at_zero.isdisjoint(scaled(helm, min_replicas=1))
+
+
 def test_keda_reads_the_gateway_and_needs_no_keys(helm: Helm) -> None:
     objects = render(helm, target_in_flight=2.5, window="90s")
     (trigger,) = find(objects, "ScaledObject")["spec"]["triggers"]

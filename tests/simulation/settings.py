@@ -64,8 +64,8 @@ def render(helm: Helm, settings: Settings) -> Rendered:
         spec["minReplicaCount"],
         spec["maxReplicaCount"],
         float(spec["triggers"][0]["metadata"]["targetValue"]),
-        spec["cooldownPeriod"],
-        spec["pollingInterval"],
+        spec.get("cooldownPeriod", 300),  # KEDA's own, where the API may not go to zero
+        spec.get("pollingInterval", 30),
         _rules(behavior["scaleUp"]),
         _rules(behavior["scaleDown"]),
     )
