@@ -38,24 +38,30 @@ def status_label(status: int | None) -> str:
     return str(status) if status in _KNOWN else f"{status // 100}xx"
 
 
-def new_registry() -> CollectorRegistry:
-    """Return a registry that holds the process's own memory, CPU, files and tasks (`process_…`)."""
+def new_registry(api_name: str | None = None) -> CollectorRegistry:
+    """Return a registry that holds the process's own memory, CPU, files and tasks (`process_…`).
+
+    They are labelled as those of an API, unless the process serves several.
+    """
     registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    registry.register(_Tasks())
+    registry.register(
+        _Process({} if api_name is None else dict(zip(API_LABELS, api_values(api_name), strict=True)))
+    )
     return registry
 
 
-class _Tasks(Collector):
-    """How many tasks the event loop has; counted when it is asked for."""
+class _Process(Collector):
+    """The process, with the tasks of its event loop; read when it is asked for."""
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self._labels = dict(labels)
+        self._process = ProcessCollector(registry=None)
 
     def collect(self) -> Iterator[Metric]:
-        for family in self.describe():
-            family.add_metric((), len(asyncio.all_tasks()))
+        tasks = GaugeMetricFamily("process_asyncio_tasks", "Tasks of the event loop.", len(asyncio.all_tasks()))
+        for family in [*self._process.collect(), tasks]:
+            family.samples = [each._replace(labels=self._labels) for each in family.samples]
             yield family
-
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        yield GaugeMetricFamily("process_asyncio_tasks", "Tasks of the event loop.", labels=())
 
 
 def handler(registry: CollectorRegistry) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -114,9 +114,11 @@ async def test_the_gateway_counts_its_clients_and_what_the_queue_holds(
     assert scaling == {"in_flight": 3, "queued": 3, "active": 0, "age_seconds": scaling["age_seconds"]}
 
 
-async def test_a_process_counts_its_tasks(api: Client) -> None:
+async def test_a_process_tells_its_tasks_and_memory_as_those_of_its_api(api: Client) -> None:
     for port in (api.stack.admin_port, api.stack.gateway_admin_port):
-        assert 3 < (await scrape(api.http, port)).sum("process_asyncio_tasks") < 100
+        found, labels = await scrape(api.http, port), {"api_name": api.stack.name, "api_kind": "AsyncAPI"}
+        assert 3 < found.sum("process_asyncio_tasks", **labels) < 100
+        assert found.sum("process_resident_memory_bytes", **labels) > 2**20
 
 
 async def test_a_status_code_of_a_container_never_makes_many_series(own_api: Client) -> None:

@@ -25,7 +25,7 @@ async def read(pid: int, admin_port: int, http: aiohttp.ClientSession) -> Usage:
     """Look at a process of ours by Linux and by its /metrics."""
     async with http.get(f"http://127.0.0.1:{admin_port}/metrics") as response:
         text = await response.text()
-    (tasks,) = [line.split()[1] for line in text.splitlines() if line.startswith("process_asyncio_tasks ")]
+    (tasks,) = [line.split()[1] for line in text.splitlines() if line.startswith("process_asyncio_tasks")]
     return _of_process(pid, int(float(tasks)))
 
 

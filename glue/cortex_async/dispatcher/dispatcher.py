@@ -56,7 +56,7 @@ class Dispatcher:
         self._ids = RequestIds(config.cluster_name, config.name)
         self._store = store
         self._readiness = readiness
-        self._metrics = metrics or DispatcherMetrics(new_registry(), config.name)
+        self._metrics = metrics or DispatcherMetrics(new_registry(config.name), config.name)
         visibility_seconds = config.queue.visibility_timeout_seconds
         slots = config.pod.max_concurrency
         pace = Pace(slots, _long_poll_seconds(config.pod.termination_grace_period_seconds))

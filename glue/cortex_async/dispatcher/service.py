@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 async def serve(config: ApiConfig) -> None:
     """Feed the pod until SIGTERM or SIGINT, then drain; raises CortexError when the admin port is taken."""
     stop = stop_signal()
-    registry = metrics.new_registry()
+    registry = metrics.new_registry(config.name)
     aws_calls = metrics.AwsCalls()
     metrics.Readings(registry, config.name, [aws_calls.reading])
     async with AsyncExitStack() as stack:

@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(api: ApiConfig, shutdown_delay: float, stall_seconds: float) -> None:
     stop = stop_signal()
-    registry = metrics.new_registry()
+    registry = metrics.new_registry(api.name)
     aws_calls = metrics.AwsCalls()
     counters = GatewayMetrics(Sampler(api.scaling.window_seconds, api.scaling.target_in_flight))
     webhooks = WebhookMetrics()
