@@ -14,6 +14,7 @@ from cortex_async.gateway.app import Gateway
 from cortex_async.http.server import listening
 from cortex_async.limits import S3_PART_BYTES
 from cortex_async.storage.memory_budget import MemoryBudget, NoMemory, Part, Source
+from cortex_async.storage.request_memory import RequestMemory
 from support.api_document import api_document
 from support.memory import MemoryQueue, MemoryStore
 from support.processes import free_port
@@ -145,6 +146,31 @@ async def test_results_take_more_only_when_the_line_stands_still_and_one_at_a_ti
         await asyncio.sleep(limits.RESULT_WAIT_SECONDS)
         assert len(line.served) == number
     await asyncio.wait(results)
+
+
+@on_virtual_clock
+async def test_upload_that_begins_keeps_what_it_has_while_others_wait_for_all_the_rest() -> None:
+    budget = MemoryBudget(40)
+    begun = [RequestMemory(budget) for _ in range(3)]
+    for each in begun:
+        await each.grow(4, most=4)
+    line = Line(budget)
+    await line.join("a part", 24)
+    await line.join("another", 12)
+    for each in begun:
+        each.keep_small(3)
+    await settled()
+    assert line.served == ["a part"]
+    more = RequestMemory(budget)
+    with pytest.raises(NoMemory, match="too many payloads"):
+        more.keep_small(12)  # over half of all: none of those that wait for a part could get one
+    for each in (*begun, more):
+        each.give_back()
+    line.budget.give_back(24)
+    await settled()
+    assert line.served == ["a part", "another"]
+    line.budget.give_back(12)
+    assert await all_of(budget, 40)
 
 
 @on_virtual_clock

@@ -118,6 +118,18 @@ class MemoryBudget:
         self._free -= size
         return True
 
+    def make_small(self, taken: int, size: int) -> bool:
+        """Give back the `taken` bytes but `size` of them, which count as small from then on; say whether they may.
+
+        They need not be free, since whoever calls has them.
+        """
+        if self._small + size > self._half:
+            return False
+        self._small += size
+        self._free -= size
+        self.give_back(taken)
+        return True
+
     def give_back_small(self, size: int) -> None:
         """Return bytes taken by `take_small`."""
         self._small -= size

@@ -49,11 +49,13 @@ class RequestMemory:
         self._taken = most
 
     def keep_small(self, size: int) -> None:
-        """Give all back but `size` bytes, so that an upload can take what it needs; raises NoMemory."""
-        self.give_back()
-        if not self._budget.take_small(size):
+        """Give all back but `size` bytes, so that an upload can take what it needs; raises NoMemory.
+
+        More must not be held by uploads that have not begun than leaves room for the parts of one.
+        """
+        if not self._budget.make_small(self._taken, size):
             raise NoMemory("too many payloads are coming at once")
-        self._small = size
+        self._taken, self._small = 0, size
 
     def __enter__(self) -> Self:
         return self
