@@ -52,13 +52,18 @@ async def test_resubmission_runs_once_with_several_pods(own_api: Client) -> None
     assert own_api.stack.started() == [first["id"]]
 
 
+@pytest.mark.parametrize("size", [2, 300_000])
 async def test_first_try_that_died_before_it_queued_the_request_is_made_good(
-    make_stack: MakeStack, http: aiohttp.ClientSession
+    make_stack: MakeStack, http: aiohttp.ClientSession, size: int
 ) -> None:
-    """A claim whose request never got on the queue: as a gateway leaves it that is killed in between."""
+    """A claim whose request never got on the queue: as a gateway leaves it that is killed in between.
+
+    A large payload it leaves too, which goes with the one of the submission that was queued.
+    """
+    payload = bytes(size)
     api = Client(make_stack(), http)
     api.stack.all()
-    _, first = await submitted(api, "k", query="?answer=1")
+    _, first = await submitted(api, "k", payload, "?answer=1")
     await api.ended(first["id"])
     (claim,) = [key for key in api.stack.objects(full=True) if key.endswith("/claim")]
     s3 = api.stack.emulator.client("s3")
@@ -69,9 +74,13 @@ async def test_first_try_that_died_before_it_queued_the_request_is_made_good(
         (key,) = [key for key in api.stack.objects(full=True) if key.endswith(f"{first['id']}/{what}")]
         s3.delete_object(Bucket=BUCKET, Key=key)
     assert metadata["id"] == first["id"]
-    _, again = await submitted(api, "k", query="?answer=1")
+    if size > 2:
+        s3.put_object(Bucket=BUCKET, Key=key.replace("/begun", "/payload"), Body=payload)
+    _, again = await submitted(api, "k", payload, "?answer=1")
     assert again["id"] == first["id"]
     assert (await api.ended(first["id"]))["result"] == 1
+    wait_until("an empty queue", lambda: api.stack.queue_depth() == (0, 0))
+    assert not [key for key in api.stack.objects(full=True) if key.endswith("/payload")]
 
 
 async def test_another_gateway_gives_the_same_id(own_api: Client) -> None:

@@ -24,17 +24,18 @@ async def test_a_message_whose_request_has_begun_by_another_is_only_deleted() ->
 
 
 @on_virtual_clock
-async def test_a_message_whose_request_has_ended_takes_its_own_payload_with_it() -> None:
+async def test_a_message_whose_request_has_ended_takes_all_payloads_of_it_with_it() -> None:
+    """Its own, and one that a submission under the same key may have left, which could not send its message."""
     queue, store = MemoryQueue(), MemoryStore()
     requests = in_flight(queue)
     of = replace(message(None, 5), is_checked=True, payload_id="of this submission")
     request = taken(requests, store, of)
-    store.payloads = {"of this submission": b"12345", request.id: b"12345"}
+    store.payloads = {"of this submission": b"12345", request.id: b"12345", "of another request": b"1"}
     store.holders[request.id] = "another message"
     store.results[request.id] = (ResultMetadata(Status.COMPLETED, 1, rfc3339(datetime.now(UTC))), b"1")
     await processor(store, requests, Unanswering(never), MemoryQueue()).process(request)
     assert queue.deleted == ["receipt"]
-    assert store.payloads.keys() == {request.id}
+    assert store.payloads.keys() == {"of another request"}
 
 
 @on_virtual_clock

@@ -194,7 +194,8 @@ class Processor:
         """
         if request.message.is_stored and not keep_payload:
             try:
-                await self._store.delete_payload(request.message.stored_under)
+                for payload_id in request.message.may_be_stored_under:
+                    await self._store.delete_payload(payload_id)
             except AwsRefused as error:  # the bucket's lifecycle rule will do it
                 log.warning("could not delete a payload", extra={"id": request.id, "reason": str(error)})
         if self._events is None or await self._events.ends(request):

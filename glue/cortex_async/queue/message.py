@@ -86,6 +86,11 @@ class Message:
         return self.payload_id or self.id
 
     @property
+    def may_be_stored_under(self) -> set[str]:
+        """All ids under which the payload may be: a submission under the same key may have left it, and failed."""
+        return {self.stored_under, self.id} if self.is_checked else {self.stored_under}
+
+    @property
     def traceparent(self) -> str | None:
         """The header of that name (W3C Trace Context)."""
         return next((value for name, value in self.headers if name.lower() == "traceparent"), None)
