@@ -2,7 +2,8 @@
 
 The chart is rendered by the real helm. The gateway and the dispatcher run as they do in the cluster, against an
 embedded S3 and SQS server; each container runs as a plain process: its command and args, in the folder of the
-values file, with CORTEX_MNT naming the folder that is /mnt in the cluster.
+values file, with CORTEX_MNT naming the folder that is /mnt in the cluster. With --runtime podman each runs from
+its image instead, in this machine's network.
 """
 
 import argparse
@@ -23,8 +24,9 @@ from cortex_async_tools.local import several
 from cortex_async_tools.local.emulator import CREDENTIALS, emulator, without_aws
 from cortex_async_tools.local.once import Outcome, Payload, PayloadError, read_payload
 from cortex_async_tools.local.output import Output, format_log_line
+from cortex_async_tools.local.podman import PODMAN
 from cortex_async_tools.local.ports import check_free, free_ports
-from cortex_async_tools.local.preparing import LOOPBACK, container_process, render
+from cortex_async_tools.local.preparing import LOOPBACK, container_command, render
 from cortex_async_tools.local.process import Command
 from cortex_async_tools.local.rendered_release import Release
 from cortex_async_tools.local.session import Plan, Session, Stop, write_scratch
@@ -76,6 +78,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="[CONTAINER=]WORDS",
         help="what the image of a container without a command runs; repeatable",
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=["process", PODMAN],
+        default="process",
+        help="run containers as plain processes, or each from its image by podman (default: %(default)s)",
     )
     parser.add_argument(
         "--port", type=_port, help="port of the gateway; 0 = any free one (default: the chart's, 8888)"
@@ -202,7 +210,7 @@ def _plan(
         gateway=glue("gateway"),
         dispatcher=glue("dispatcher"),
         containers=[
-            container_process(each, env, folder, scratch, api["dispatcher"]["adminPort"])
+            container_command(each, env, folder, scratch, api["dispatcher"]["adminPort"], args.runtime)
             for each in release.containers
         ],
         timeout_seconds=args.timeout,

@@ -2,10 +2,12 @@
 
 Each child is the leader of its own process group, so that a script's `kill 0` reaches only its own processes, as
 in a container. A guard process knows all groups and reads a pipe that local mode holds open. When local mode ends,
-even by `kill -9`, the pipe closes; the guard then kills the groups and removes the scratch folder.
+even by `kill -9`, the pipe closes; the guard then kills the groups, runs what cleans up after them, and removes
+the scratch folder.
 """
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -23,15 +25,20 @@ from cortex_async.errors import CortexError
 from cortex_async_tools.local.output import Output
 
 _GUARD = """
-import os, shutil, signal, sys
-groups = set()
+import json, os, shutil, signal, subprocess, sys
+groups, at_last = set(), set()
 for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+    if line[0] == "!":
+        at_last.add(line[1:])
+    else:
+        (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
 for group in groups:
     try:
         os.killpg(group, signal.SIGKILL)
     except OSError:
         pass
+for each in at_last:
+    subprocess.run(json.loads(each), stdin=subprocess.DEVNULL, capture_output=True)
 shutil.rmtree(sys.argv[1], ignore_errors=True)
 """
 _ENLIST = 'echo "+$$" >&0; exec "$@" </dev/null'
@@ -53,7 +60,8 @@ class ProcessError(CortexError):
 class Command:
     """How to start a process.
 
-    `name` labels its lines, `read_line` formats them, and `title` is its name in messages.
+    `name` labels its lines, `read_line` formats them, and `title` is its name in messages. `clean_up` is the
+    command line that ends what may be left of it, if signals do not.
     """
 
     name: str
@@ -62,6 +70,7 @@ class Command:
     cwd: Path
     title: str = ""
     read_line: Callable[[str], str] = str
+    clean_up: Sequence[str] = ()
 
     def __str__(self) -> str:
         return self.title or self.name
@@ -158,6 +167,8 @@ class Processes:
     async def start(self, command: Command, *, lasting: bool = True) -> Child:
         """Start a process; raises `ProcessError` when there is no such program."""
         _check_program(command)
+        if command.clean_up:
+            self._tell_guard("!" + json.dumps(list(command.clean_up)))
         readable, writable = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -260,9 +271,12 @@ class Processes:
     def _forget(self, child: Child) -> None:
         """Do not signal the group of a process that has ended: another process may get its id."""
         del self._children[child.command.name]
+        self._tell_guard(f"-{child.process.pid}")
+
+    def _tell_guard(self, line: str) -> None:
         assert self._guard.stdin is not None
         with suppress(BrokenPipeError):
-            os.write(self._guard.stdin.fileno(), f"-{child.process.pid}\n".encode())
+            os.write(self._guard.stdin.fileno(), f"{line}\n".encode())
 
 
 def _ending(code: int) -> str:

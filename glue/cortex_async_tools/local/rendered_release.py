@@ -17,15 +17,23 @@ _GLUE_CONTAINERS = {"dispatcher", "gateway", "proxy", "dequeuer"}
 
 @dataclass(frozen=True)
 class Container:
-    """A user's container as a process: its command line and its environment.
+    """A user's container: what it runs, its environment, and what the chart renders for it.
 
-    `origin` is the Dockerfile that the command line was taken from, if it was.
+    `entrypoint` is empty for that of the image, `arguments` for the image's CMD. `origin` is the Dockerfile that
+    the command line was taken from, if it was.
     """
 
     name: str
-    argv: Sequence[str]
+    entrypoint: Sequence[str]
+    arguments: Sequence[str]
     env: Mapping[str, str]
+    spec: Mapping[str, Any]
     origin: Path | None = None
+
+    @property
+    def argv(self) -> list[str]:
+        """Its command line as a process."""
+        return [*self.entrypoint, *self.arguments]
 
 
 @dataclass(frozen=True)
@@ -49,12 +57,15 @@ def render_release(
     settings: Sequence[str],
     commands: Mapping[str, Sequence[str]] | None = None,
     files: Sequence[Path] = (),
+    *,
+    has_images: bool = False,
 ) -> Release:
     """Render the chart with a values file and the `files` laid over it.
 
     `overlay` overrides them, and the `--set` settings override all.
 
     `commands` has the command line of containers that have none themselves, by name; under "" that of any other.
+    Without one, and with `has_images`, it is the image's own.
     """
     arguments = rendering.as_arguments([file, *files, Path("-")])
     for setting in settings:
@@ -63,10 +74,13 @@ def render_release(
         rendering.render(file, chart, release_name(file), arguments, json.dumps(overlay)),
         commands or {},
         file.resolve().parent,
+        has_images=has_images,
     )
 
 
-def read_release(objects: Sequence[Object], commands: Mapping[str, Sequence[str]], folder: Path) -> Release:
+def read_release(
+    objects: Sequence[Object], commands: Mapping[str, Sequence[str]], folder: Path, *, has_images: bool = False
+) -> Release:
     """Read what local mode uses from rendered objects; `folder` is where Dockerfiles are looked for."""
     api = json.loads(find_data(objects, "ConfigMap", "api.json"))
     deployment = _deployment_with(objects, "dispatcher")
@@ -79,7 +93,10 @@ def read_release(objects: Sequence[Object], commands: Mapping[str, Sequence[str]
         api=api,
         cli_yaml=find_data(objects, "Secret", "cli.yaml"),
         glue_env={name: value for name, value in environment(dispatcher).items() if name.startswith("CORTEX_")},
-        containers=[_container(each, commands, folder, alone=len(containers) == 1) for each in containers],
+        containers=[
+            _container(each, commands, None if has_images else folder, alone=len(containers) == 1)
+            for each in containers
+        ],
         deployment=deployment,
     )
 
@@ -103,23 +120,27 @@ def expand(text: str, env: Mapping[str, str]) -> str:
 
 
 def _container(
-    container: Mapping[str, Any], commands: Mapping[str, Sequence[str]], folder: Path, *, alone: bool
+    container: Mapping[str, Any], commands: Mapping[str, Sequence[str]], folder: Path | None, *, alone: bool
 ) -> Container:
+    """Read a container; `folder` is None where the image itself is run, and needs no command line."""
     name = str(container["name"])
-    args = [str(word) for word in container.get("args") or ()]
-    command = container.get("command") or commands.get(name) or commands.get("")
-    words = [*command, *args] if command else []
-    origin = None if words else find_dockerfile(folder, name, alone=alone)
+    env = environment(container)
+    args = [expand(str(word), env) for word in container.get("args") or ()]
+    command = container.get("command") or commands.get(name) or commands.get("") or ()
+    words = [expand(str(word), env) for word in command]
+    if words or folder is None:
+        return Container(name, words, args, env, container)
+    origin = find_dockerfile(folder, name, alone=alone)
     if origin is not None:
-        words = image_command(origin.read_text(encoding="utf-8"), args)
+        words = [expand(word, env) for word in image_command(origin.read_text(encoding="utf-8"), args)]
     if not words:
         raise RenderError(
             f"container {name} has no `command`: local mode pulls no image, so it cannot know the image's own; "
-            f"name it by --command '{name}=python server.py', give the container a command, or put the Dockerfile "
-            f"of the image, with its CMD, beside the values file (Dockerfile.{name} if there are more containers)"
+            f"name it by --command '{name}=python server.py', give the container a command, put the Dockerfile of "
+            f"the image, with its CMD, beside the values file (Dockerfile.{name} if there are more containers), "
+            "or run the image itself by --runtime podman"
         )
-    env = environment(container)
-    return Container(name, [expand(str(word), env) for word in words], env, origin)
+    return Container(name, words, (), env, container, origin)
 
 
 def _deployment_with(objects: Sequence[Object], container: str) -> Object:

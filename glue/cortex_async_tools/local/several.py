@@ -20,7 +20,7 @@ from cortex_async_tools.local.emulator import CREDENTIALS, emulator, without_aws
 from cortex_async_tools.local.fleet import Fleet, FleetPlan, LocalApi
 from cortex_async_tools.local.output import Output, format_log_line
 from cortex_async_tools.local.ports import check_free, free_ports
-from cortex_async_tools.local.preparing import LOOPBACK, container_process, render
+from cortex_async_tools.local.preparing import LOOPBACK, container_command, render
 from cortex_async_tools.local.process import Command
 from cortex_async_tools.local.rendered_release import Release
 from cortex_async_tools.local.session import Stop, write_scratch
@@ -108,7 +108,7 @@ def _plan(
     argv += ["--admin-port", str(ports.gateway_admin), "--server", kubernetes, "--account", str(scratch)]
     return FleetPlan(
         apis=[
-            _api(release, api, file, env, glue_env, scratch / api["name"], ports)
+            _api(release, api, file, env, glue_env, scratch / api["name"], ports, args.runtime)
             for release, api, file in zip(releases, apis, args.values, strict=True)
         ],
         scratch=scratch,
@@ -153,6 +153,7 @@ def _api(
     glue_env: Mapping[str, str],
     scratch: Path,
     ports: _Ports,
+    runtime: str,
 ) -> LocalApi:
     scratch.mkdir()
     client = release.cli_yaml
@@ -172,7 +173,7 @@ def _api(
         provision=glue("provision"),
         dispatcher=glue("dispatcher"),
         containers=[
-            container_process(each, env, folder, scratch, api["dispatcher"]["adminPort"], api["name"])
+            container_command(each, env, folder, scratch, api["dispatcher"]["adminPort"], runtime, api["name"])
             for each in release.containers
         ],
     )
