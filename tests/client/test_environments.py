@@ -99,6 +99,10 @@ def test_a_client_of_another_version_than_its_cluster_says_so(
     monkeypatch.setenv("CORTEX_VERSION", "7.1.0")
     with pytest.raises(exceptions.VersionMismatch, match=r"install a client of version 7\.1"):
         cortex.client()
+    for command in (["get"], ["describe", "api"], ["submit", "api", "{}"]):
+        done = _cortex(*command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "the cluster is 7.1.0 (CORTEX_VERSION); install a client of version 7.1" in done.stderr
 
 
 def test_an_operator_that_is_away_is_named(config_folder: Path) -> None:

@@ -16,7 +16,7 @@ from cortex.cli import tables
 from cortex.client import Client
 from cortex.environments import Environment
 from cortex.exceptions import ConfigError, CortexError, OperatorRefused
-from cortex.operator_api import Operator
+from cortex.operator_api import Operator, check_cluster_version
 from cortex.request import Request
 from cortex.version import __version__
 
@@ -27,7 +27,7 @@ _CLEAR = "\x1b[2J\x1b[H"
 
 def get(args: argparse.Namespace) -> int:
     """List APIs, or tell about one."""
-    environment = environments.load().get(args.env)
+    environment = _environment(args)
     operator = Operator(environment)
 
     def look() -> str:
@@ -43,7 +43,7 @@ def get(args: argparse.Namespace) -> int:
 
 def describe(args: argparse.Namespace) -> int:
     """Tell what the replicas of an API do."""
-    environment = environments.load().get(args.env)
+    environment = _environment(args)
     operator = Operator(environment)
 
     def look() -> str:
@@ -179,6 +179,7 @@ def version(args: argparse.Namespace) -> int:
 
 
 def _environment(args: argparse.Namespace) -> Environment:
+    check_cluster_version()
     return environments.load().get(args.env)
 
 
