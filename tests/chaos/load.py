@@ -21,6 +21,8 @@ _SLOWEST = 5
 _KEYED = 0.1
 _CANCELLED = 0.02
 _TOLD = 0.2
+_WAITED = 0.1
+_WAIT_SECONDS = 10
 _CULPRITS_CODES = ("connection_broken", "attempts_exhausted")
 
 
@@ -35,6 +37,7 @@ class Wanted:
     key: str | None = None  # it is submitted under that Idempotency-Key, twice
     cancel_after: float | None = None  # it is cancelled so many seconds after it was accepted
     is_told: bool = False  # its end is told by a webhook
+    is_waited_for: bool = False  # its client asks by `?wait=`, which is answered at its end
 
     def matches(self, request_id: str, result: Any) -> bool:
         """Whether `result` is what the web server of the tests answers to this request."""
@@ -78,7 +81,10 @@ def make_request(seed: str, index: int, crash_every: int = 0) -> Wanted:
     key = f"{seed}-{index}" if chance.random() < _KEYED else None
     cancel_after = 2 * chance.random() if chance.random() < _CANCELLED else None
     is_told = cancel_after is not None or chance.random() < _TOLD
-    return Wanted(payload, query, fill, key=key, cancel_after=cancel_after, is_told=is_told)
+    is_waited_for = chance.random() < _WAITED
+    return Wanted(
+        payload, query, fill, key=key, cancel_after=cancel_after, is_told=is_told, is_waited_for=is_waited_for
+    )
 
 
 @dataclass
@@ -197,11 +203,15 @@ class Load:
     async def _await_result(self, request_id: str, wanted: Wanted) -> str | None:
         """Return how the request ended; None when it has not in time."""
         pause = _FIRST_PAUSE_SECONDS
+        url = f"{self._url}/{request_id}"
+        if wanted.is_waited_for:
+            url += f"?wait={_WAIT_SECONDS}"
+            self.tally.counts["requests waited for by ?wait="] += 1
         while time.monotonic() < self._deadline:
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
             try:
-                async with self._http.get(f"{self._url}/{request_id}") as response:
+                async with self._http.get(url) as response:
                     body = await response.read()
             except (aiohttp.ClientError, TimeoutError) as error:
                 self.tally.counts[f"GET without a whole answer ({type(error).__name__})"] += 1
