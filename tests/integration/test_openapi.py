@@ -17,6 +17,7 @@ from schemathesis.generation import GenerationMode
 
 from support.processes import Emulator
 from support.stack import Client, Stack
+from support.webhook_receiver import new_secret
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"
@@ -27,7 +28,17 @@ EXAMPLES = 60
 
 @pytest.fixture(scope="module")
 def stack(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    running = Stack(emulator, tmp_path_factory.mktemp("openapi"), {"gateway": {"list": True, "uploads": True}})
+    secrets = tmp_path_factory.mktemp("secrets")
+    (secrets / "one").write_text(new_secret())
+    webhooks: dict[str, Any] = {
+        "url": None,
+        "folder": str(secrets),
+        "allowedHosts": [],
+        "allowPrivateAddresses": False,
+    }
+    told = {"queueName": f"webhooks-{uuid4().hex[:8]}", "events": ["completed"], "everyRequest": False}
+    offered = {"gateway": {"list": True, "uploads": True, "webhooks": webhooks}, "webhooks": told}
+    running = Stack(emulator, tmp_path_factory.mktemp("openapi"), offered)
     running.all()
     yield running
     running.stop()
@@ -59,6 +70,8 @@ def description(stack: Stack) -> dict[str, Any]:
         ("/{id}", "DELETE", GenerationMode.POSITIVE),
         ("/{id}/result", "GET", GenerationMode.POSITIVE),
         ("/{id}/result", "GET", GenerationMode.NEGATIVE),
+        ("/{id}/webhook", "POST", GenerationMode.POSITIVE),
+        ("/{id}/webhook", "POST", GenerationMode.NEGATIVE),
     ],
 )
 def test_gateway_answers_as_described_whatever_it_is_asked(
@@ -73,7 +86,7 @@ def test_gateway_answers_as_described_whatever_it_is_asked(
     def answers_as_described(case: schemathesis.Case[Any]) -> None:
         if "Idempotency-Key" in (case.headers or {}):  # one that was used before is refused for another content
             case.headers["Idempotency-Key"] = uuid4().hex
-        # there is no such upload, no such object, and there are no webhooks
+        # there is no such upload and no such object, and no webhook goes to a host that is made up
         for name in ("X-Cortex-Upload-ID", "X-Cortex-Payload-Ref", "X-Callback-Url"):
             if case.headers:
                 case.headers.pop(name, None)

@@ -1,6 +1,5 @@
 """Webhooks: each end of a request is told to its receiver, signed, until that has taken it."""
 
-import base64
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,15 +13,10 @@ import standardwebhooks
 from support.dead_letters import put
 from support.processes import wait_until
 from support.stack import Client, Stack
-from support.webhook_receiver import Receiver, Told, receiving
+from support.webhook_receiver import Receiver, Told, new_secret, receiving
 
 CALLBACK = "X-Callback-Url"
 MakeHooked = Callable[..., Stack]
-
-
-def new_secret() -> str:
-    """A secret of Standard Webhooks."""
-    return "whsec_" + base64.b64encode(os.urandom(24)).decode()
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """A receiver of webhooks: it keeps what it is sent, and answers what it is told to."""
 
 import asyncio
+import base64
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +13,11 @@ import standardwebhooks
 from aiohttp import web
 
 from support.processes import WAIT_SECONDS, free_port
+
+
+def new_secret() -> str:
+    """A secret of Standard Webhooks."""
+    return "whsec_" + base64.b64encode(os.urandom(24)).decode()
 
 
 @dataclass(frozen=True)
