@@ -28,8 +28,8 @@ class Cluster:
         self.helm_program = helm.locate()
 
     def kubectl(self, *words: str, text: str | None = None, timeout: float = CALL_SECONDS) -> str:
-        """Run kubectl in the namespace and return what it printed; raises Failed."""
-        return self._run(["kubectl", "--namespace", self.namespace, *words], text, timeout)
+        """Run kubectl in the namespace and return its standard output, without its warnings; raises Failed."""
+        return self._run(["kubectl", "--namespace", self.namespace, *words], text, timeout)[0]
 
     def get(self, kind: str, *words: str) -> Any:
         """Return an object, or the items of a list."""
@@ -44,8 +44,8 @@ class Cluster:
         """Run helm in the namespace and return what it printed on both streams; raises Failed."""
         arguments = [str(self.helm_program), "--namespace", self.namespace, *words]
         if values is None:
-            return self._run(arguments, None, timeout)
-        return self._run([*arguments, "--values", "-"], json.dumps(values), timeout)
+            return "".join(self._run(arguments, None, timeout))
+        return "".join(self._run([*arguments, "--values", "-"], json.dumps(values), timeout))
 
     def exec(self, target: str, *words: str, container: str | None = None) -> str:
         chosen = ["--container", container] if container else []
@@ -63,20 +63,19 @@ class Cluster:
             if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]
         ]
 
-    def _run(self, command: list[str], text: str | None, timeout: float) -> str:
+    def _run(self, command: list[str], text: str | None, timeout: float) -> tuple[str, str]:
         done = subprocess.run(
             command,
             input=text,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
             check=False,
             timeout=timeout,
             env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
         )
         if done.returncode != 0:
-            raise Failed(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
-        return done.stdout
+            raise Failed(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout, done.stderr
 
 
 @contextlib.contextmanager
