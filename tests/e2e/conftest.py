@@ -23,6 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     images["otel"] = "cortex-async:0.1.0-otel"
     for name, default in images.items():
         group.addoption(f"--{name}-image", default=default, help=f"image of that name (default: {default})")
+    for word in ("image", "version"):
+        group.addoption(f"--prometheus-{word}", help=f"{word} of Prometheus, if not its operator's default")
     group.addoption("--namespace-prefix", default="e2e", help="how the namespaces' names begin (default: e2e)")
     for word in ("stop", "start"):
         group.addoption(f"--{word}-kubelet", help=f"shell command that {word}s the node's kubelet")
