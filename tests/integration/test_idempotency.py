@@ -52,6 +52,36 @@ async def test_resubmission_runs_once_with_several_pods(own_api: Client) -> None
     assert own_api.stack.started() == [first["id"]]
 
 
+async def test_requests_of_several_messages_survive_the_end_of_their_pod(
+    make_stack: MakeStack, http: aiohttp.ClientSession
+) -> None:
+    """The pod gives all messages back, and another receives those first that the requests have not begun by."""
+    api = Client(make_stack({"pod": {"maxConcurrency": 16, "terminationGracePeriodSeconds": 8}}), http)
+    stack = api.stack
+    stack.provision()
+    stack.web_server()
+    stack.gateway()
+    keys = [f"k{number}" for number in range(8)]
+    query = "?sleep=30&once&answer=1"
+    ids = [(await submitted(api, key, query=query))[1]["id"] for key in keys]
+    sqs = stack.emulator.client("sqs")
+    url = sqs.get_queue_url(QueueName=stack.document["queue"]["name"])["QueueUrl"]
+    first_messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    for key in keys:
+        await submitted(api, key, query=query)
+    dispatcher = stack.dispatcher()
+    wait_until("the container to have them", lambda: set(stack.started()) == set(ids))
+    for each in first_messages:
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0)
+    wait_until("all messages", lambda: dispatcher.log.count("delivered again while in flight") == 8)
+    assert await asyncio.to_thread(dispatcher.stop) == 0
+    assert stack.queue_depth() == (16, 0)
+    stack.dispatcher()
+    assert [(await api.ended(each))["result"] for each in ids] == [1] * 8
+    wait_until("an empty queue", lambda: stack.queue_depth() == (0, 0))
+    assert sorted(stack.started()) == sorted(ids * 2)
+
+
 @pytest.mark.parametrize("size", [2, 300_000])
 async def test_first_try_that_died_before_it_queued_the_request_is_made_good(
     make_stack: MakeStack, http: aiohttp.ClientSession, size: int

@@ -195,10 +195,10 @@ class MemoryStore:
             del self.claims[name]
         return self.claims.setdefault(name, wanted)
 
-    async def begin_once(self, request_id: str, holder: str) -> bool:
+    async def begin_once(self, request_id: str, message_id: str) -> str:
         """See `Store`."""
         await self._begin("begin_once")
-        return self.holders.setdefault(request_id, holder) == holder
+        return self.holders.setdefault(request_id, message_id)
 
     async def put_result(
         self,

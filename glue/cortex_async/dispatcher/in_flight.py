@@ -29,7 +29,8 @@ class Request:
     `attempt` is the number of this attempt, from 1 on; `is_suspect` says that it may have broken the container
     before (suspicion.py). `is_settled` says that it is recorded what the attempt came to. `began_at` is the time,
     by the loop's clock, since which it takes one of the `max_concurrency` slots; None before and after.
-    `attempted_at` is when the attempt began. `is_repeated` says that it has begun by another of its messages.
+    `attempted_at` is when the attempt began. `begun_by` is the id of the message that it begins by, if there may be
+    several; `is_repeated` says that it was not among those received when this was found out.
     `extended_at` is when its visibility was extended last.
     `posted_at` and `left_at` tell when it was sent to the container, and when that had done its part; `status` is
     that of the response. `is_cancelled` says that it was cancelled while in flight, and `timeout` is that of the
@@ -43,6 +44,7 @@ class Request:
     attempt: int = 1
     is_suspect: bool = False
     is_settled: bool = False
+    begun_by: str = ""
     is_repeated: bool = False
     began_at: float | None = None
     posted_at: float | None = None
@@ -210,6 +212,14 @@ class InFlight:
         the same id: that is no duplicate. Whatever else is received again finds its result.
         """
         self.remove(request)
+        await self._each_receipt(request, "delete", self._queue.delete)
+
+    async def delete_others(self, request: Request, message_id: str) -> None:
+        """Delete the messages of a request but one, and give that one back if it has been received meanwhile."""
+        self.remove(request)
+        handle = request.receipts.pop(message_id, None)
+        if handle is not None:
+            await _logged(request, "release", self._queue.release(handle, 0))
         await self._each_receipt(request, "delete", self._queue.delete)
 
     async def heartbeat(self) -> None:

@@ -90,8 +90,8 @@ class Processor:
         A message that was received before tells nothing of how far that went, so the bucket is asked.
         """
         if request.message.is_checked:
-            message_id = next(iter(request.receipts))
-            request.is_repeated = not await self._store.begin_once(request.id, message_id)
+            request.begun_by = await self._store.begin_once(request.id, next(iter(request.receipts)))
+            request.is_repeated = request.begun_by not in request.receipts
         elif request.receive_count == 1:
             return check is None or await check
         if await self._store.has_result(request.id):
@@ -180,7 +180,7 @@ class Processor:
     async def _clean_up_after_another(self, request: Request) -> str:
         """Clean up when another attempt has a result, which may be that of a dead letter."""
         if request.is_repeated:  # the payload may be that of the message that has begun
-            await self._in_flight.delete(request)
+            await self._in_flight.delete_others(request, request.begun_by)
             return "begun by another message"
         keep = request.message.is_stored and await self._store.is_dead_letter(request.id)
         await self._clean_up(request, keep_payload=keep)

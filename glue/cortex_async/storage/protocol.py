@@ -151,8 +151,8 @@ class Store(Protocol):
         """Store a claim under a name, unless there is one, be it in the place of another; return the one there."""
         ...
 
-    async def begin_once(self, request_id: str, holder: str) -> bool:
-        """Whether `holder` is the first, or the same again, that begins the request."""
+    async def begin_once(self, request_id: str, message_id: str) -> str:
+        """Return the id of the message that the request begins by: this one, unless there is one already."""
         ...
 
     async def put_result(

@@ -145,15 +145,15 @@ class S3Store:
                 continue
             return Claim(found.get(f"{META}id", ""), found.get(f"{META}digest", ""), found["ETag"])
 
-    async def begin_once(self, request_id: str, holder: str) -> bool:
+    async def begin_once(self, request_id: str, message_id: str) -> str:
         """See `Store`."""
-        headers = {f"{META}holder": holder}
+        headers = {f"{META}holder": message_id}
         try:
             await self._s3.put(self._key(request_id, "begun"), b"", headers, once=True)
         except ObjectExists:
             found = await self._head(request_id, "begun")
-            return found is None or found.get(f"{META}holder") == holder
-        return True
+            return message_id if found is None else found.get(f"{META}holder", message_id)
+        return message_id
 
     async def put_result(
         self,
