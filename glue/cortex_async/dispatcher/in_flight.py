@@ -29,8 +29,8 @@ class Request:
     `attempt` is the number of this attempt, from 1 on; `is_suspect` says that it may have broken the container
     before (suspicion.py). `is_settled` says that it is recorded what the attempt came to. `began_at` is the time,
     by the loop's clock, since which it takes one of the `max_concurrency` slots; None before and after.
-    `attempted_at` is when the attempt began. `begun_by` is the id of the message that it begins by, if there may be
-    several; `is_repeated` says that it was not among those received when this was found out.
+    `attempted_at` is when the attempt began. `begun_by` is the id of the message that it begins by, if there may
+    be several; `is_repeated` says that it was not among those received when this was found out.
     `extended_at` is when its visibility was extended last.
     `posted_at` and `left_at` tell when it was sent to the container, and when that had done its part; `status` is
     that of the response. `is_cancelled` says that it was cancelled while in flight, and `timeout` is that of the
