@@ -14,7 +14,7 @@ from bench.client import LoadClient, until
 from bench.cost import calls_a_request
 from bench.processes import BenchStack, Endpoint
 
-_SECONDS = 4.0  # of work for each slot
+_SECONDS = 6.0  # of work for each slot
 _POINTS = [
     (slots, work_ms, call_ms)
     for work_ms in (20, 50, 500)

@@ -66,6 +66,26 @@ def test_work_that_lasts_longer_than_usual_stops_it() -> None:
     assert pace(1, 0.05, 0.015).next_receive(busy(1, age=3.0)) is None
 
 
+def test_what_the_first_receive_took_is_believed_at_once() -> None:
+    """Of 16 slots with 20 ms of work, 64 requests begin while two receives of 40 ms take place."""
+    fresh = Pace(16, LONG_POLL)
+    fresh.worked(0.02)
+    for _ in range(3):
+        fresh.received(10, 10, 0.04)
+    assert fresh.next_receive(busy(16, 63)) == Ask(10, 1)
+    assert fresh.next_receive(busy(16, 65)) is None
+
+
+def test_a_receive_that_waited_for_its_messages_says_nothing_of_what_a_call_takes() -> None:
+    waited = Pace(1, LONG_POLL)
+    waited.worked(0.05)
+    waited.received(1, 1, 12.0)
+    for _ in range(3):
+        waited.received(10, 10, 0.02)
+    assert waited.next_receive(busy(1, 1)) == Ask(9, 1)
+    assert waited.next_receive(busy(1, 2)) is None
+
+
 def test_an_empty_receive_stops_it_and_full_ones_begin_it_anew_little_by_little() -> None:
     short = pace(1, 0.05, 0.015)
     short.received(10, 0, 1.0)

@@ -190,7 +190,8 @@ class AttemptRunner:
         if is_small(response):
             body = await (response.read() if content_type else read_json(response))
             self._container_is_done(request, timer)
-            await asyncio.sleep(0)  # the next request goes first
+            if len(self._in_flight) > 1:  # what follows goes first
+                await asyncio.sleep(limits.NEXT_FIRST_SECONDS)
         else:
             pieces = decoded(response) if content_type else json_pieces(response)
             body = self._until_read(request, timer, timer.while_storing(pieces))

@@ -41,13 +41,12 @@ class Pace:
         self._slots = slots
         self._long_poll_seconds = long_poll_seconds
         self._work_seconds: float | None = None
-        self._receive_seconds = limits.RECEIVE_GUESS_SECONDS
-        self._most_ahead = 0  # grows while receives bring much, as TCP's window does
+        self._receive_seconds: float | None = None
+        self._most_ahead = 0  # as many as the first receive brought, then four times more with each
 
     def worked(self, seconds: float) -> None:
         """Note how long the container took for a request."""
-        before = seconds if self._work_seconds is None else self._work_seconds
-        self._work_seconds = before + _WEIGHT * (seconds - before)
+        self._work_seconds = _mean(self._work_seconds, seconds)
 
     def received(self, asked: int, got: int, seconds: float) -> None:
         """Note what a receive brought, and how long it took."""
@@ -55,8 +54,9 @@ class Pace:
             self._most_ahead = 0
             return
         if 2 * got >= asked:  # a backlog: SQS does not promise to find as many as there are
-            self._most_ahead = max(1, 4 * self._most_ahead)
-            self._receive_seconds += _WEIGHT * (seconds - self._receive_seconds)
+            self._most_ahead = max(got, 4 * self._most_ahead)
+            if seconds < limits.RECEIVE_LONGEST_SECONDS:
+                self._receive_seconds = _mean(self._receive_seconds, seconds)
 
     @property
     def has_backlog(self) -> bool:
@@ -80,6 +80,12 @@ class Pace:
             return 0, 0
         work_seconds = max(self._work_seconds, mean_age, 1e-4)
         rate = self._slots / work_seconds
-        soon_used = math.ceil(rate * 2 * self._receive_seconds - 0.1)
+        receive_seconds = self._receive_seconds or limits.RECEIVE_GUESS_SECONDS
+        soon_used = math.ceil(rate * 2 * receive_seconds - 0.1)
         most = min(int(rate * limits.AHEAD_SECONDS), soon_used + limits.SQS_BATCH_ENTRIES, self._most_ahead)
         return min(soon_used, most), most
+
+
+def _mean(before: float | None, measured: float) -> float:
+    """The moving mean with a new measurement; the first one stands for itself."""
+    return measured if before is None else before + _WEIGHT * (measured - before)
