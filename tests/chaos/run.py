@@ -85,7 +85,7 @@ async def _run(
             await load.run(options.concurrency)
         seconds = time.monotonic() - began
         await settle(stack, _SETTLE_SECONDS)
-        untold = await receiver.settle(load.tally.told, _TELL_SECONDS)
+        untold = await receiver.settle(load.tally.told, _TELL_SECONDS, stack.queued_webhooks)
     killer.check()
     async with http.get(f"{stack.proxy_admin}/counts") as response:
         counts = await response.json()

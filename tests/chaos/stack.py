@@ -139,6 +139,10 @@ class ChaosStack(Stack):
                     found[request_id] = "" if "-" in etag else etag
         return found
 
+    def queued_webhooks(self) -> int:
+        """How many webhooks wait to be sent, or sent again."""
+        return sum(self.queue_depth(self.document["webhooks"]["queueName"]))
+
     def dead_letter_ids(self) -> list[str]:
         """The ids in the dead-letter queue, repeats included."""
         sqs = self.emulator.client("sqs")

@@ -8,6 +8,7 @@ import pytest
 
 from chaos.faults import Fault, Operation, choose, error_answer, operation_of, weights
 from chaos.run import Options, run
+from chaos.webhooks import Receiver
 
 
 async def test_no_accepted_request_is_lost_or_wrong_under_kills_and_faults(tmp_path: Path) -> None:
@@ -51,3 +52,12 @@ def test_errors_have_the_form_of_their_service() -> None:
     assert b"<Code>SlowDown</Code>" in slow_down[2]
     head = error_answer(Operation("s3", "HeadObject"), Fault.EXPIRED)
     assert head == (400, "application/xml", b"")
+
+
+@pytest.mark.parametrize(("refused", "queued", "is_wrong"), [(True, 1, False), (True, 0, True), (False, 1, True)])
+async def test_a_webhook_that_did_not_come_is_wrong_unless_it_was_refused_and_is_queued(
+    refused: bool, queued: int, is_wrong: bool
+) -> None:
+    receiver = Receiver(1, refused={"a"} if refused else set(), taken={"b": "completed"})
+    wrong = await receiver.settle({"a": "completed", "b": "completed"}, 0.01, lambda: queued)
+    assert wrong == (["a: no webhook came of its end"] if is_wrong else [])

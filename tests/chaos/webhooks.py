@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,7 @@ class Receiver:
     taken: dict[str, str] = field(default_factory=dict)  # id -> how the request ended, as it was told
     wrong: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    refused: set[str] = field(default_factory=set)  # the ids of requests
     _seen: set[str] = field(default_factory=set)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -41,6 +42,7 @@ class Receiver:
         self._seen.add(webhook_id)
         if is_new and self.refuse_every and len(self._seen) % self.refuse_every == 0:
             self.counts["webhooks that were not taken at first"] += 1
+            self.refused.add(request_id)
             return web.Response(status=500)
         self.counts["webhooks taken"] += 1
         self._more.set()
@@ -55,17 +57,25 @@ class Receiver:
             raise ValueError(json.dumps(document)[:300])
         return str(data["id"]), kind
 
-    async def settle(self, wanted: Mapping[str, str], within: float) -> list[str]:
-        """Wait until all that ended so were told; return what is wrong, or was not told in time."""
+    async def settle(self, wanted: Mapping[str, str], within: float, queued: Callable[[], int]) -> list[str]:
+        """Wait until all that ended so were told; return what is wrong, or was not told in time.
+
+        One that was refused may be due hours later, since receives that were lost count as tries: it must be on
+        the queue of webhooks, which holds `queued()` messages.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while wanted.keys() - self.taken.keys():
                     self._more.clear()
                     await self._more.wait()
+        missing = wanted.keys() - self.taken.keys()
+        if missing <= self.refused and len(missing) <= await asyncio.to_thread(queued):
+            self.counts["webhooks that wait on their queue for another try"] += len(missing)
+            missing = set()
         other = [each for each, status in wanted.items() if self.taken.get(each, status) != status]
         return [
             *self.wrong,
-            *(f"{each}: no webhook came of its end" for each in wanted.keys() - self.taken.keys()),
+            *(f"{each}: no webhook came of its end" for each in missing),
             *(f"{each}: told to be {self.taken[each]}, and is {wanted[each]}" for each in other),
         ]
 
