@@ -1,4 +1,4 @@
-"""Shutdown of the dispatcher while S3 does not answer, and what a pod that cannot take a message does with it."""
+"""Shutdown of the dispatcher while S3 does not answer, and what a pod takes, or does with what it cannot take."""
 
 import asyncio
 
@@ -54,4 +54,17 @@ async def test_a_message_that_is_not_ours_is_neither_processed_nor_removed() -> 
     await settled()
     assert set(queue.calls) == {"receive"}
     assert store.calls == []
+    running.cancel()
+
+
+@on_virtual_clock
+async def test_a_pod_takes_no_more_than_it_can_begin_before_it_knows_how_long_the_work_is() -> None:
+    queue = MemoryQueue()
+    slots = CONFIG.pod.max_concurrency
+    for _ in range(slots + 10):
+        queue.put(message().encode(), receive_count=1)
+    running = asyncio.create_task(dispatcher(queue, MemoryStore(), Switch()).run())
+    await asyncio.sleep(600)
+    assert (await queue.depth()).active == slots
+    assert queue.released == []  # each took a request from another pod for a while
     running.cancel()

@@ -40,6 +40,7 @@ class Receiver:
             for task in [each for each in self._open if each.done()]:
                 for message in self._result(task):
                     yield message
+            await asyncio.sleep(0)  # so that they have their slots, or wait for one, before more is asked for
 
     async def remaining(self) -> AsyncIterator[Received]:
         """Yield what open receives still bring: SQS may have hidden messages for them."""
