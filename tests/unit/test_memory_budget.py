@@ -353,11 +353,11 @@ async def test_parts_of_calls_that_failed_do_not_stay_in_memory() -> None:
     gc.collect()
     gc.disable()
     try:
-        before = shared_mib()
+        before = anonymous_mib()
         for _ in range(12):
             with pytest.raises(OSError, match="no answer"):
                 await failed_upload(budget)
-        assert shared_mib() - before <= (limits.MAPPED_PARTS + 2) * 5
+        assert anonymous_mib() - before <= (limits.MAPPED_PARTS + 2) * 5
     finally:
         gc.enable()
 
@@ -373,8 +373,8 @@ def fail(body: memoryview) -> None:
     raise error  # this frame holds the body and the error, which holds the frame
 
 
-def shared_mib() -> float:
+def anonymous_mib() -> float:
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssShmem:"):
+        if line.startswith("RssAnon:"):
             return int(line.split()[1]) / 1024
     raise AssertionError("Linux does not tell")

@@ -21,7 +21,7 @@ from cortex_async.aws.credentials import Credentials
 from cortex_async.aws.failures import code_of_head, error_of, refusal
 from cortex_async.aws.proxy import proxy_for
 from cortex_async.aws.retry import Retry, decide
-from cortex_async.aws.signing import Keys, Signer
+from cortex_async.aws.signing import Keys, Signer, hash_of
 from cortex_async.backoff import Backoff, Health, RetryPolicy
 from cortex_async.config import AwsConfig
 from cortex_async.errors import AwsRefused, AwsUnavailable, CredentialsError, ObjectExists, ObjectMissing
@@ -196,12 +196,14 @@ class Service:
     async def _request(self, call: Call, keys: Keys, clock_offset: float) -> aiohttp.ClientResponse:
         session = self._session
         path = self._base_path + call.path
+        is_large = len(call.body) > limits.WRITTEN_AT_ONCE_BYTES
+        body_hash = await asyncio.to_thread(hash_of, call.body) if is_large else hash_of(call.body)
         headers = self._signer.sign(
             call.method,
             path,
             call.query,
             {"host": self._host, **(call.headers or {})},
-            call.body,
+            body_hash,
             keys,
             time.time() + clock_offset,
         )
@@ -210,7 +212,7 @@ class Service:
             call.method,
             URL(url, encoded=True),
             headers=headers,
-            data=call.body if len(call.body) <= limits.WRITTEN_AT_ONCE_BYTES else BodyInPieces(call.body),
+            data=BodyInPieces(call.body) if is_large else call.body,
             allow_redirects=False,
             timeout=_timeout(call.read_seconds),
             proxy=self._proxy.url if self._proxy else None,

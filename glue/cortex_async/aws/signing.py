@@ -20,6 +20,11 @@ class Keys(Protocol):
     token: str | None
 
 
+def hash_of(body: bytes | memoryview) -> str:
+    """Return the SHA-256 of a body, as a signature names it."""
+    return hashlib.sha256(body).hexdigest()
+
+
 class Signer:
     """Signs requests to one service in one region; the day's signing key is kept."""
 
@@ -35,17 +40,17 @@ class Signer:
         path: str,
         query: str,
         headers: Mapping[str, str],
-        body: bytes | memoryview,
+        body_hash: str,
         keys: Keys,
         timestamp: float,
     ) -> dict[str, str]:
         """Return `headers` with the ones that authenticate the request.
 
         `path` and `query` are as they go over the wire: percent-encoded, the query sorted. `headers` have
-        lower-case names, `host` among them; all of them are signed. `timestamp` is in seconds since the epoch.
+        lower-case names, `host` among them; all of them are signed. `body_hash` is that of `hash_of`,
+        `timestamp` in seconds since the epoch.
         """
         moment = self._moment(int(timestamp))
-        body_hash = hashlib.sha256(body).hexdigest()
         signed = {**headers, "x-amz-date": moment, "x-amz-content-sha256": body_hash}
         if keys.token:
             signed["x-amz-security-token"] = keys.token
