@@ -165,7 +165,7 @@ ID_FUTURE_SECONDS = 300.0  # an id may be ahead of this machine's clock by that 
 
 # The dispatcher and its container -----------------------------------------------------------------------------
 RECEIVES_AT_ONCE = 4  # more bring nothing: ten messages each fill 40 slots in one round trip
-AHEAD_SECONDS = 0.5  # a request is received ahead if it is likely to begin within that time
+AHEAD_SECONDS = 1.0  # a request is received ahead if it is likely to begin within that time
 AHEAD_POLL_SECONDS = 1  # of a receive ahead: while it waits, another pod may get free
 TURN_SECONDS = 1.5  # a request that was received ahead goes back when it has not begun by then
 RECEIVE_GUESS_SECONDS = 0.02  # until a first receive has been measured

@@ -42,15 +42,16 @@ def test_asks_for_nothing_while_the_container_is_busy_and_no_backlog_is_known() 
         (4, 0.05, 0.015, 3, 10),
         (16, 0.05, 0.04, 26, 10),
         (16, 0.05, 0.04, 27, None),
-        (1, 0.2, 0.015, 0, 2),
-        (1, 0.5, 0.015, 0, 1),
+        (1, 0.2, 0.015, 0, 5),
+        (1, 0.5, 0.015, 0, 2),
         (1, 0.5, 0.015, 1, None),
-        (1, 0.6, 0.015, 0, None),  # it would not begin within half a second
+        (1, 0.9, 0.015, 0, 1),
+        (1, 1.1, 0.015, 0, None),  # it would not begin within a second
         (1, 10.0, 0.04, 0, None),
-        (100, 10.0, 0.04, 0, 5),
+        (100, 10.0, 0.04, 0, 10),
     ],
 )
-def test_receives_ahead_what_begins_within_half_a_second(
+def test_receives_ahead_what_begins_within_a_second(
     slots: int, work: float, receive: float, waiting: int, count: int | None
 ) -> None:
     asked = pace(slots, work, receive).next_receive(busy(slots, waiting))
