@@ -52,17 +52,18 @@ class Connection(asyncio.Protocol):
 
 
 class LoadClient:
-    """Calls one API's gateway over a number of connections."""
+    """Calls one API's gateway, or another port, over a number of connections."""
 
-    def __init__(self, stack: Stack, connections: int) -> None:
+    def __init__(self, stack: Stack, connections: int, port: int | None = None) -> None:
         self._stack = stack
+        self._port = port or stack.gateway_port
         self._count = connections
         self._connections: list[Connection] = []
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         for _ in range(self._count):
-            _, connection = await loop.create_connection(Connection, "127.0.0.1", self._stack.gateway_port)
+            _, connection = await loop.create_connection(Connection, "127.0.0.1", self._port)
             self._connections.append(connection)
         return self
 
@@ -85,17 +86,18 @@ class LoadClient:
     async def submit(self, payload: bytes, count: int, query: str = "") -> list[str]:
         """Submit that many requests; return their ids."""
         request = self.post(payload, query)
-        return [document["id"] for document in await self._all([request] * count)]
+        return [document["id"] for document in await self.all([request] * count)]
 
     async def poll(self, request_ids: Iterable[str]) -> list[dict[str, Any]]:
         """Ask once for each; return the documents."""
-        return await self._all(list(map(self.get, request_ids)))
+        return await self.all(list(map(self.get, request_ids)))
 
     async def one(self, request: bytes) -> dict[str, Any]:
         """Do a single call."""
         return _document(*await self._connections[0].call(request))
 
-    async def _all(self, requests: list[bytes]) -> list[dict[str, Any]]:
+    async def all(self, requests: list[bytes]) -> list[dict[str, Any]]:
+        """Do every call, each connection one after the other; return the answers in the order of the calls."""
         answers: list[dict[str, Any]] = [{}] * len(requests)
         numbered = iter(enumerate(requests))
 

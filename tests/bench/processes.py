@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 
+from bench.usage import cpu_seconds
 from support.processes import Emulator, Process, accepts, free_port, wait_until
 from support.stack import Stack
 
@@ -57,6 +58,10 @@ class StandIn(Endpoint):
     def set_latency(self, milliseconds: float) -> None:
         self._admin(f"latency?ms={milliseconds:g}", "POST")
 
+    def fail(self, seconds: float) -> None:
+        """Let every call to SQS fail from now on for that long."""
+        self._admin(f"outage?seconds={seconds:g}", "POST")
+
     def depth(self, queue: str) -> tuple[int, int]:
         """Messages that can be received, and those in flight."""
         visible, in_flight = self._admin("queues")[queue]
@@ -69,7 +74,7 @@ class StandIn(Endpoint):
 
 
 class BenchStack(Stack):
-    """One API as a pod runs it: usual log level, and a container that answers at once."""
+    """One API as a pod runs it: the chart's times, usual log level, and a container that answers at once."""
 
     emulator: Endpoint
 
@@ -81,6 +86,7 @@ class BenchStack(Stack):
         document = super()._own_settings()
         document["pod"]["terminationGracePeriodSeconds"] = 60
         document["probes"][0]["periodSeconds"] = 10
+        document["queue"]["visibilityTimeoutSeconds"] = 30
         return document
 
     def command(self, name: str, *options: str, config: Path | None = None) -> Process:
@@ -97,8 +103,8 @@ class BenchStack(Stack):
         self.processes.append(process)
         return process
 
-    def seconds_to_ready(self, command: str) -> float:
-        """Start a gateway or a dispatcher, and return how long it takes until it is ready."""
+    def start(self, command: str) -> tuple[float, float]:
+        """Start a gateway or a dispatcher; return the seconds until it is ready, and those of CPU."""
         document = copy.deepcopy(self.document)
         port = document["dispatcher"]["adminPort"] = document["gateway"]["port"] = free_port()
         document["gateway"]["adminPort"] = free_port()
@@ -106,9 +112,9 @@ class BenchStack(Stack):
         began = time.perf_counter()
         process = self.command(command, config=config)
         self.wait_ready(port, process)
-        seconds = time.perf_counter() - began
+        seconds, cpu = time.perf_counter() - began, cpu_seconds(process.pid)
         self.end(process)
-        return seconds
+        return seconds, cpu
 
     def served(self) -> int:
         """How many requests the container has answered."""

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import busy, lint, scale
+from bench import busy, lint, recovery, scale
 from bench.idle import IdleApi
 from bench.load import Round, run_round
 from bench.processes import BenchStack, Endpoint, StandIn
-from bench.single import delays_ms, peak_memory_mb
+from bench.single import delays_ms, large_payload
+from bench.usage import import_cpu_seconds
 
 _STARTS = 7
+_SUBMITS = 3  # of each large size
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Bench:
                     endpoint.set_latency(plan.latency_ms)
                     self.points = await scale.points(endpoint, self._folder)
             await self._busy()
+            await self._recovery()
             await self._large()
             self._say("the end of the idle API's last minute")
             self.samples.update(await idle.samples())
@@ -105,8 +108,12 @@ class Bench:
     def _starts(self, stack: BenchStack) -> None:
         self._say("starts")
         for _ in range(_STARTS):
-            self.samples["gateway_start"].append(stack.seconds_to_ready("gateway"))
-            self.samples["dispatcher_start"].append(stack.seconds_to_ready("dispatcher"))
+            imports = import_cpu_seconds("aiohttp.web")
+            for command in ("gateway", "dispatcher"):
+                seconds, cpu = stack.start(command)
+                self.samples[f"{command}_start"].append(seconds)
+                self.samples[f"{command}_start_cpu"].append(cpu)
+                self.samples["start_cpu_ratio"].append(cpu / imports)
 
     async def _busy(self) -> None:
         if not self._plan.scale or self._plan.url:
@@ -114,18 +121,39 @@ class Bench:
         self._say("how busy the container is kept")
         with self._endpoint() as endpoint:
             self.busy = await busy.points(endpoint, self._folder)
+        one_pod = [each for each in self.busy if each.pods == 1]
         for work_ms in (20, 50):
-            shares = [100 * each.share for each in self.busy if each.work_ms == work_ms and each.call_ms >= 15]
+            shares = [each.of_possible for each in one_pod if each.work_ms == work_ms and each.call_ms >= 15]
             self.samples[f"busy_{work_ms}"].append(min(shares))
-        one_slot = [each.sqs for each in self.busy if each.slots == 1 and each.work_ms <= 50]
+        one_slot = [each.calls.sqs for each in one_pod if each.slots == 1 and each.work_ms <= 50]
         self.samples["sqs_one_slot"].append(max(one_slot))
+        long = [each for each in self.busy if each.work_ms == busy.LONG_MS]
+        self.samples["idle_beside_long"].append(max(each.idle_seconds for each in long))
+
+    async def _recovery(self) -> None:
+        if not self._plan.scale or self._plan.url:
+            return
+        self._say("an outage of SQS, and the end of a dispatcher")
+        stand_in = StandIn(self._folder)
+        try:
+            first, longer = await recovery.after_outage(stand_in, self._folder)
+            self.samples["outage_first"].append(first)
+            self.samples["outage_longer"].append(longer)
+            self.samples["kill_again"].append(await recovery.after_kill(stand_in, self._folder / "kill"))
+        finally:
+            stand_in.process.kill()
 
     async def _large(self) -> None:
-        self._say(f"one payload of {self._plan.large_mib} MiB")
-        with self._endpoint() as endpoint, self._stack(endpoint, "large", limit_mib=self._plan.large_mib) as stack:
-            gateway, dispatcher = await peak_memory_mb(stack, self._plan.large_mib)
-        self.samples["gateway_peak_memory"].append(gateway)
-        self.samples["dispatcher_peak_memory"].append(dispatcher)
+        for mebibytes in (*[100] * _SUBMITS, *[self._plan.large_mib] * _SUBMITS):
+            self._say(f"one payload of {mebibytes} MiB")
+            with (
+                self._endpoint() as endpoint,
+                self._stack(endpoint, f"large-{mebibytes}", limit_mib=mebibytes) as stack,
+            ):
+                large = await large_payload(stack, mebibytes)
+            self.samples["gateway_peak_memory"].append(large.gateway_memory)
+            self.samples["dispatcher_peak_memory"].append(large.dispatcher_memory)
+            self.samples[f"large_submit_{mebibytes}"].append(large.submit_seconds)
 
     @contextmanager
     def _endpoint(self) -> Iterator[Endpoint]:

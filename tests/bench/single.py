@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from bench.client import LoadClient
@@ -38,27 +39,41 @@ async def _ended(client: LoadClient, request_id: str) -> dict[str, Any]:
     return document
 
 
-async def peak_memory_mb(stack: BenchStack, mebibytes: int) -> tuple[float, float]:
-    """Send one payload of that size through a gateway and a dispatcher; return the most memory each had."""
+@dataclass(frozen=True, slots=True)
+class Large:
+    """One large payload: the most memory of each process in MB, and the seconds of the submit."""
+
+    gateway_memory: float
+    dispatcher_memory: float
+    submit_seconds: float
+
+
+async def large_payload(stack: BenchStack, mebibytes: int) -> Large:
+    """Send one payload of that size through a gateway and a dispatcher."""
     stack.provision()
     stack.web_server()
     gateway, dispatcher = stack.gateway(), stack.dispatcher()
-    request_id = await asyncio.to_thread(_submit_large, stack, mebibytes)
+    body, submit_seconds = await asyncio.to_thread(_submit, stack, mebibytes)
+    request_id = json.loads(body)["id"]
     async with LoadClient(stack, 1) as client:
         document = await _ended(client, request_id)
     assert document["result"]["size"] == mebibytes * _MIB
-    return memory_mb(gateway.pid, peak=True), memory_mb(dispatcher.pid, peak=True)
+    memory = memory_mb(gateway.pid, peak=True), memory_mb(dispatcher.pid, peak=True)
+    return Large(*memory, submit_seconds)
 
 
-def _submit_large(stack: BenchStack, mebibytes: int) -> str:
+def _submit(stack: BenchStack, mebibytes: int) -> tuple[bytes, float]:
+    """Submit one payload; return the answer, and how many seconds it took."""
     connection = http.client.HTTPConnection("127.0.0.1", stack.gateway_port, timeout=_PATIENCE_SECONDS)
     headers = {"Content-Length": str(mebibytes * _MIB), "Content-Type": "application/octet-stream"}
+    began = time.perf_counter()
     connection.request("POST", f"/{stack.name}", _pieces(mebibytes), headers)
     response = connection.getresponse()
     body = response.read()
+    seconds = time.perf_counter() - began
     connection.close()
     assert response.status == 200, body
-    return str(json.loads(body)["id"])
+    return body, seconds
 
 
 def _pieces(mebibytes: int) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ counts them by operation. Signatures are not checked. What it adds to the two se
 `GET /_stand_in/counts`               calls, and what AWS would bill, by operation
 `POST /_stand_in/reset`               the same, and start counting anew
 `POST /_stand_in/latency?ms=N`        let every answer take that much longer
+`POST /_stand_in/outage?seconds=N`    let every call to SQS fail from now on for that long (500)
 `GET /_stand_in/queues`               messages that can be received, and those in flight, by queue
 ====================================  =========================================================
 """
@@ -32,6 +33,7 @@ class StandIn:
     def __init__(self, base_url: str, latency_seconds: float) -> None:
         self.base_url = base_url
         self.latency_seconds = latency_seconds
+        self.outage_until = 0.0  # by the loop's clock
         self.buckets = Buckets()
         self.queues = Queues()
         self.calls: Counter[str] = Counter()
@@ -84,6 +86,9 @@ class ServiceConnection(Connection):
                 stand_in.billed.clear()
             case "latency":
                 stand_in.latency_seconds = float(request.query.partition("=")[2]) / 1000
+            case "outage":
+                seconds = float(request.query.partition("=")[2])
+                stand_in.outage_until = asyncio.get_running_loop().time() + seconds
             case "queues":
                 queues = stand_in.queues.by_name
                 found = {name: (len(queue.visible), len(queue.in_flight)) for name, queue in queues.items()}
@@ -91,6 +96,9 @@ class ServiceConnection(Connection):
 
     def _sqs(self, operation: str, document: dict[str, Any]) -> None:
         stand_in = self._stand_in
+        if asyncio.get_running_loop().time() < stand_in.outage_until:
+            self._answer(_refusal("InternalError", 500))
+            return
         if operation in ("CreateQueue", "GetQueueUrl"):
             stand_in.count(operation)
             self._answer(self._name_queue(operation, document))
@@ -173,9 +181,9 @@ def _json(document: Any) -> Response:
     return Response(200, {"content-type": "application/x-amz-json-1.0"}, (body,))
 
 
-def _refusal(code: str) -> Response:
+def _refusal(code: str, status: int = 400) -> Response:
     document = {"__type": f"com.amazonaws.sqs#{code}", "message": code}
-    return Response(400, {"content-type": "application/x-amz-json-1.0"}, (json.dumps(document).encode(),))
+    return Response(status, {"content-type": "application/x-amz-json-1.0"}, (json.dumps(document).encode(),))
 
 
 async def _serve(port: int, latency_seconds: float) -> None:

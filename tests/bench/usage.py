@@ -2,6 +2,9 @@
 
 import os
 import platform
+import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,6 +12,14 @@ from pathlib import Path
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process, all its threads, user and system: clock_getcpuclockid(3), to the nanosecond."""
     return time.clock_gettime((~pid << 3) | 2)
+
+
+def import_cpu_seconds(module: str) -> float:
+    """CPU time of a Python that imports that module and does nothing else."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def memory_mb(pid: int, *, peak: bool = False) -> float:
