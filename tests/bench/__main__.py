@@ -85,7 +85,9 @@ def _print(plan: Plan, lines: Sequence[Line], bench: Bench) -> None:
         print("\nCPU is that of all dispatchers, a request; peak is the highest memory of one of them\n")
         print(table(scale.rows(bench.points)))
     if bench.busy:
-        print("\nbusy is the share of the time in which slots were at work; prices are of the dispatcher's calls\n")
+        print(
+            "\nbusy is the share of the time in which slots were at work; prices are of the dispatcher's calls\n"
+        )
         print(table(list(busy.rows(bench.busy))))
 
 

@@ -129,6 +129,7 @@ class Bench:
         self.samples["sqs_one_slot"].append(max(one_slot))
         long = [each for each in self.busy if each.work_ms == busy.LONG_MS]
         self.samples["idle_beside_long"].append(max(each.idle_seconds for each in long))
+        self.samples["dollars_long"].append(long[-1].calls.dollars_a_million)  # of most requests
 
     async def _recovery(self) -> None:
         if not self._plan.scale or self._plan.url:

@@ -36,7 +36,7 @@ def test_asks_for_nothing_while_the_container_is_busy_and_no_backlog_is_known() 
     ("slots", "work", "receive", "waiting", "count"),
     [
         (1, 0.05, 0.015, 0, 10),
-        (1, 0.05, 0.015, 1, 9),
+        (1, 0.05, 0.015, 1, 10),
         (1, 0.05, 0.015, 5, None),  # enough for the next two receives
         (1, 0.02, 0.015, 2, 10),
         (4, 0.05, 0.015, 3, 10),
@@ -83,7 +83,7 @@ def test_a_receive_that_waited_for_its_messages_says_nothing_of_what_a_call_take
     waited.received(1, 1, 12.0)
     for _ in range(3):
         waited.received(10, 10, 0.02)
-    assert waited.next_receive(busy(1, 1)) == Ask(9, 1)
+    assert waited.next_receive(busy(1, 1)) == Ask(10, 1)
     assert waited.next_receive(busy(1, 2)) is None
 
 
