@@ -17,7 +17,6 @@ from typing import Self
 from cortex_async import limits
 from cortex_async.errors import CortexError
 
-
 _MADV_POPULATE_WRITE = 23  # of linux/mman.h; Python has no name for it
 
 
