@@ -32,7 +32,9 @@ GATEWAY_AWS_SECONDS = 10.0  # for S3 and SQS together, before a client is told t
 CLOCK_SKEW_SECONDS = 60.0  # AWS refuses from 5 min on; less is not the reason for a refusal
 CREDENTIALS_PAUSE_SECONDS = 10.0  # between refreshes of valid keys: botocore begins 15 min before they expire
 NO_CREDENTIALS_PAUSE_SECONDS = 1.0  # between failures while callers wait: STS must not be flooded
-WRITTEN_AT_ONCE_BYTES = 131_072  # a larger body goes in pieces, so that it does not hold up the event loop
+WRITTEN_AT_ONCE_BYTES = (
+    131_072  # a larger body is hashed in a thread and goes in pieces: the event loop must not stand still
+)
 BATCHES_AT_ONCE = 8  # only full batches go beside a call that is under way
 DELETE_LINGER_SECONDS = 1.0  # a deletion waits for nine others, so that it costs a tenth; nothing waits for it
 PROMPT_SECONDS = 1.0  # a call that takes longer is no longer waited for: it must not hold up the others

@@ -37,10 +37,12 @@ class Receiver:
             if self._readiness.is_ready:
                 self._start_receives()
             await changed.wait()
-            for task in [each for each in self._open if each.done()]:
+            done = [each for each in self._open if each.done()]
+            for task in done:
                 for message in self._result(task):
                     yield message
-            await asyncio.sleep(0)  # so that they have their slots, or wait for one, before more is asked for
+            if done:
+                await asyncio.sleep(0)  # so that they have their slots, or wait for one, before more is asked for
 
     async def remaining(self) -> AsyncIterator[Received]:
         """Yield what open receives still bring: SQS may have hidden messages for them."""
