@@ -19,9 +19,8 @@ from bench.client import LoadClient, until
 from bench.cost import Calls, calls_a_request
 from bench.processes import BenchStack, Endpoint
 
-_SECONDS = (
-    10.0  # of work for each slot: the first tenth of a second, when nothing is known yet, is not a full queue's
-)
+_SECONDS = 10.0  # of work for each slot
+_SHORT_MS = 50  # of longer work a client without queue and bucket loses nothing
 LONG_MS = 10_000
 _POINTS = [
     *[(1, slots, work_ms, call_ms) for work_ms in (20, 50) for slots in (1, 4, 16) for call_ms in (5, 15, 40)],
@@ -62,10 +61,9 @@ async def points(endpoint: Endpoint, folder: Path) -> list[Point]:
     found = []
     for pods, slots, work_ms, call_ms in _POINTS:
         key = (pods * slots, work_ms)
-        if key not in possible and work_ms > 50:  # nothing of it is lost then
-            possible[key] = 1.0
-        elif key not in possible:
-            possible[key] = await _possible(endpoint, folder / f"possible-{key[0]}-{work_ms}", *key)
+        if key not in possible:
+            measured = folder / f"possible-{key[0]}-{work_ms}"
+            possible[key] = await _possible(endpoint, measured, *key) if work_ms <= _SHORT_MS else 1.0
         found.append(await point(endpoint, folder, pods, slots, work_ms, call_ms, possible[key]))
     return found
 

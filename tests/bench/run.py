@@ -112,7 +112,6 @@ class Bench:
             for command in ("gateway", "dispatcher"):
                 seconds, cpu = stack.start(command)
                 self.samples[f"{command}_start"].append(seconds)
-                self.samples[f"{command}_start_cpu"].append(cpu)
                 self.samples["start_cpu_ratio"].append(cpu / imports)
 
     async def _busy(self) -> None:
