@@ -32,9 +32,8 @@ GATEWAY_AWS_SECONDS = 10.0  # for S3 and SQS together, before a client is told t
 CLOCK_SKEW_SECONDS = 60.0  # AWS refuses from 5 min on; less is not the reason for a refusal
 CREDENTIALS_PAUSE_SECONDS = 10.0  # between refreshes of valid keys: botocore begins 15 min before they expire
 NO_CREDENTIALS_PAUSE_SECONDS = 1.0  # between failures while callers wait: STS must not be flooded
-WRITTEN_AT_ONCE_BYTES = (
-    131_072  # a larger body is hashed in a thread and goes in pieces: the event loop must not stand still
-)
+LARGE_BODY_BYTES = 131_072  # a larger one is hashed in a thread and goes in pieces: the loop must not stand still
+WRITTEN_AT_ONCE_BYTES = 524_288  # of a large body: in pieces of 128 KiB, an upload takes half as long again
 BATCHES_AT_ONCE = 8  # only full batches go beside a call that is under way
 DELETE_LINGER_SECONDS = 1.0  # a deletion waits for nine others, so that it costs a tenth; nothing waits for it
 PROMPT_SECONDS = 1.0  # a call that takes longer is no longer waited for: it must not hold up the others
@@ -48,6 +47,7 @@ UPLOAD_MEMORY_BYTES = 46 * MIB  # for the parts of all uploads of a process
 UPLOAD_WAIT_SECONDS = 50.0  # for memory; load balancers end a connection on which nothing moves for 60 s
 RESULT_WAIT_SECONDS = 3.0  # then a result takes more: those before it may be of containers that never end
 BACKED_AT_ONCE_BYTES = 262_144  # of a part, as they are needed; S3_PART_BYTES is a whole number of these
+SPARE_PARTS = 2  # whose pages are kept while uploads are under way
 PARTS_AT_ONCE = 4  # of one upload, while the next comes
 MAPPED_PARTS = 3  # that failed calls may hold beside the budget, before garbage is collected
 PART_FILL_SECONDS = 45.0  # for a part to come while others wait for memory
@@ -67,6 +67,7 @@ SENDING_BYTES = 393_216  # of a result that is passed on: the buffers of both co
 POLL_BYTES = 16_384  # of a poll, until the size of the result is known
 ANSWER_WAIT_SECONDS = 5.0  # for memory for a result
 ANSWER_RETRY_SECONDS = 0.05
+DIRECT_BYTES = 524_288  # of a large body, read in one go to where it is wanted; 256 KiB take a tenth longer
 RECEIVE_BYTES = 65_536  # read from a connection in one go; asyncio's 256 KiB would be held for each
 SEND_BUFFER_BYTES = 131_072  # of the kernel for each client, which counts in the container's memory
 CONNECTION_BYTES = 16_384  # of a connection that is idle

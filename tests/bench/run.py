@@ -11,7 +11,7 @@ from bench import busy, lint, recovery, scale
 from bench.idle import IdleApi
 from bench.load import Round, run_round
 from bench.processes import BenchStack, Endpoint, StandIn
-from bench.single import delays_ms, large_payload
+from bench.single import delays_ms, large_payload, upload_seconds
 from bench.usage import import_cpu_seconds
 
 _STARTS = 7
@@ -145,7 +145,9 @@ class Bench:
 
     async def _large(self) -> None:
         for mebibytes in (*[100] * _SUBMITS, *[self._plan.large_mib] * _SUBMITS):
-            self._say(f"one payload of {mebibytes} MiB")
+            self._say(f"one payload of {mebibytes} MiB, first without the gateway")
+            with self._endpoint() as endpoint:
+                alone = upload_seconds(endpoint, mebibytes)
             with (
                 self._endpoint() as endpoint,
                 self._stack(endpoint, f"large-{mebibytes}", limit_mib=mebibytes) as stack,
@@ -154,6 +156,7 @@ class Bench:
             self.samples["gateway_peak_memory"].append(large.gateway_memory)
             self.samples["dispatcher_peak_memory"].append(large.dispatcher_memory)
             self.samples[f"large_submit_{mebibytes}"].append(large.submit_seconds)
+            self.samples[f"large_ratio_{mebibytes}"].append(large.submit_seconds / alone)
 
     @contextmanager
     def _endpoint(self) -> Iterator[Endpoint]:

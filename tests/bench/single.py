@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import io
 import json
 import random
 import time
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.client import LoadClient
-from bench.processes import BenchStack
+from bench.processes import BenchStack, Endpoint
 from bench.usage import memory_mb
 
 _MIB = 2**20
+_BUCKET = "cortex-bench"
 _PATIENCE_SECONDS = 120.0
 
 
@@ -60,6 +62,18 @@ async def large_payload(stack: BenchStack, mebibytes: int) -> Large:
     assert document["result"]["size"] == mebibytes * _MIB
     memory = memory_mb(gateway.pid, peak=True), memory_mb(dispatcher.pid, peak=True)
     return Large(*memory, submit_seconds)
+
+
+def upload_seconds(endpoint: Endpoint, mebibytes: int) -> float:
+    """Upload as many bytes to S3 itself by boto3; return how many seconds it took."""
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket=_BUCKET)
+    body = io.BytesIO(random.randbytes(_MIB) * mebibytes)
+    began = time.perf_counter()
+    s3.upload_fileobj(body, _BUCKET, "upload")
+    seconds = time.perf_counter() - began
+    s3.delete_object(Bucket=_BUCKET, Key="upload")
+    return seconds
 
 
 def _submit(stack: BenchStack, mebibytes: int) -> tuple[bytes, float]:

@@ -19,6 +19,7 @@ from cortex_async.storage.protocol import (
     Stored,
     rfc3339,
 )
+from cortex_async.storage.source import Source
 
 Before = dict[str, Callable[[], Awaitable[None]]]
 """What happens before an operation, by the name of its method; what it raises, the operation raises."""
@@ -129,11 +130,15 @@ class MemoryStore:
     callbacks: dict[str, str] = field(default_factory=dict)
     cancellation: Cancellation | None = None
 
-    async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
+    async def put_payload(self, request_id: str, source: Source, expected: int | None) -> int:
         """See `Store`."""
         await self._begin("put_payload")
-        self.payloads[request_id] = b"".join([piece async for piece in pieces])
-        return len(self.payloads[request_id])
+        payload = bytearray()
+        while not await source.is_at_end():
+            room = bytearray(source.ahead())
+            payload += room[: await source.read_into(memoryview(room))]
+        self.payloads[request_id] = bytes(payload)
+        return source.size
 
     async def payload(self, request_id: str, size: int) -> AsyncIterator[bytes]:
         """See `Store`."""

@@ -13,8 +13,9 @@ from cortex_async.config import parse
 from cortex_async.gateway.app import Gateway
 from cortex_async.http.server import listening
 from cortex_async.limits import S3_PART_BYTES
-from cortex_async.storage.memory_budget import MemoryBudget, NoMemory, Part, Source
+from cortex_async.storage.memory_budget import MemoryBudget, NoMemory, Part
 from cortex_async.storage.request_memory import RequestMemory
+from cortex_async.storage.source import Pieces
 from support.api_document import api_document
 from support.memory import MemoryQueue, MemoryStore
 from support.processes import free_port
@@ -119,7 +120,7 @@ async def test_result_waits_for_parts_that_wait_for_s3_however_long_and_takes_no
 
     async def filled(size: int) -> Part:
         part = Part(budget, size, may_exceed=True)
-        await part.fill(Source(pieces(bytes(size))))
+        await part.fill(Pieces(pieces(bytes(size))))
         return part
 
     sent = (await filled(10)).handed_over()
@@ -242,7 +243,7 @@ async def test_slow_part_makes_room_for_one_that_waits(held: int, most_of_quick:
 
     async def fill(source: AsyncIterator[bytes], most: int) -> bytes:
         with Part(budget, most, may_exceed=False) as part:
-            await part.fill(Source(source))
+            await part.fill(Pieces(source))
             return bytes(part.body)
 
     task = asyncio.create_task(fill(slow(), 40))
@@ -274,7 +275,7 @@ async def test_part_gives_back_all_that_it_took_however_it_ends(end: str) -> Non
 
     async def upload() -> None:
         with Part(budget, S3_PART_BYTES, may_exceed=False) as part:
-            await part.fill(Source(source()))
+            await part.fill(Pieces(source()))
 
     task = asyncio.create_task(upload())
     await settled()
@@ -303,27 +304,30 @@ async def test_source_is_cut_into_full_parts_and_no_empty_one(
     size: int, parts: list[int], piece: int, is_known: bool
 ) -> None:
     data = (bytes(range(251)) * (size // 251 + 1))[:size]
-    source = Source(in_pieces(data, piece))
+    source = Pieces(in_pieces(data, piece))
     budget = MemoryBudget()
     found: list[bytes] = []
     is_complete = False
     while not is_complete:
-        most = min(size - source.given, S3_PART_BYTES) if is_known else S3_PART_BYTES
+        most = min(size - source.size, S3_PART_BYTES) if is_known else S3_PART_BYTES
         with Part(budget, most, may_exceed=False) as part:
             is_complete = await part.fill(source)
             found.append(bytes(part.body))
     assert list(map(len, found)) == parts
     assert b"".join(found) == data
-    assert source.size == source.given == size
+    assert source.size == size
     assert await all_of(budget, limits.UPLOAD_MEMORY_BYTES)
 
 
 @on_virtual_clock
 async def test_empty_pieces_are_neither_an_end_nor_a_part() -> None:
-    source = Source(pieces(b"", b"a", b"", b"b", b""))
-    assert [await source.next(10), await source.next(0), await source.next(10)] == [b"a", b"", b"b"]
+    source = Pieces(pieces(b"", b"a", b"", b"b", b""))
+    room = bytearray(10)
+    for start in (0, 1):
+        assert not await source.is_at_end()
+        assert source.ahead() == await source.read_into(memoryview(room)[start:]) == 1
+    assert room.startswith(b"ab")
     assert await source.is_at_end()
-    assert await source.next(10) == b""
 
 
 async def test_submission_without_memory_is_told_to_come_again() -> None:
@@ -364,7 +368,7 @@ async def test_parts_of_calls_that_failed_do_not_stay_in_memory() -> None:
 
 async def failed_upload(budget: MemoryBudget) -> None:
     with Part(budget, limits.S3_PART_BYTES, may_exceed=False) as part:
-        await part.fill(Source(pieces(bytes(limits.S3_PART_BYTES))))
+        await part.fill(Pieces(pieces(bytes(limits.S3_PART_BYTES))))
         fail(part.body)
 
 

@@ -23,6 +23,7 @@ from cortex_async.storage import s3_store
 from cortex_async.storage.memory_budget import MemoryBudget
 from cortex_async.storage.protocol import Progress
 from cortex_async.storage.s3_store import S3Store
+from cortex_async.storage.source import Pieces
 from support.api_document import api_document
 from support.aws_answers import bucket
 from support.processes import free_port
@@ -90,7 +91,7 @@ async def test_object_is_sent_whole_in_as_few_parts_as_may_be(
     received = RecordingBucket()
     async with asyncio.timeout(60), bucket(received.answer) as s3:
         store = S3Store(s3, "prefix", "api", PERSISTENT)
-        stored = await store.put_payload(ID, in_pieces(data, piece), size if is_announced else None)
+        stored = await store.put_payload(ID, Pieces(in_pieces(data, piece)), size if is_announced else None)
     assert (stored, received.calls, received.objects == [data]) == (size, calls, True)
 
 
@@ -109,7 +110,7 @@ async def test_memory_of_parts_is_given_back_though_the_payload_fails_before_the
 
     async with asyncio.timeout(60), bucket(RecordingBucket().answer) as s3:
         with pytest.raises(ValueError, match="cut"):
-            await S3Store(s3, "prefix", "api", PERSISTENT).put_payload(ID, failing(), None)
+            await S3Store(s3, "prefix", "api", PERSISTENT).put_payload(ID, Pieces(failing()), None)
     async with asyncio.timeout(1):
         await budget.take(limits.UPLOAD_MEMORY_BYTES, may_exceed=False)
 
@@ -123,7 +124,7 @@ async def test_many_uploads_at_once_all_end_though_there_is_memory_for_two(
     data = bytes(S3_PART_BYTES + 400_000)
     async with asyncio.timeout(60), bucket(received.answer, PERSISTENT) as s3:
         store = S3Store(s3, "prefix", "api", policy)
-        uploads = [store.put_payload(ID, in_pieces(data, 200_000), None) for _ in range(10)]
+        uploads = [store.put_payload(ID, Pieces(in_pieces(data, 200_000)), None) for _ in range(10)]
         assert await asyncio.gather(*uploads) == [len(data)] * 10
     assert received.calls.count("complete") == 10
     assert received.objects == [data] * 10

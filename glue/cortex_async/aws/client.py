@@ -196,7 +196,7 @@ class Service:
     async def _request(self, call: Call, keys: Keys, clock_offset: float) -> aiohttp.ClientResponse:
         session = self._session
         path = self._base_path + call.path
-        is_large = len(call.body) > limits.WRITTEN_AT_ONCE_BYTES
+        is_large = len(call.body) > limits.LARGE_BODY_BYTES
         body_hash = await asyncio.to_thread(hash_of, call.body) if is_large else hash_of(call.body)
         headers = self._signer.sign(
             call.method,

@@ -6,7 +6,6 @@ they must be checked, and the dispatcher lets only the first of them begin.
 """
 
 import hashlib
-from collections.abc import AsyncIterator
 
 from aiohttp import web
 from multidict import istr
@@ -21,7 +20,7 @@ HEADER = istr("Idempotency-Key")
 
 
 class Fingerprint:
-    """What a submission holds: its Content-Type, query and body, whose pieces pass through here.
+    """What a submission holds: its Content-Type, query and body.
 
     `payload` names a payload that is in S3 already.
     """
@@ -33,14 +32,12 @@ class Fingerprint:
         if payload is not None:  # in the place of the body
             self._hash.update(b"\0" + payload.encode())
 
-    async def over(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Pass the body on."""
-        async for piece in pieces:
-            self._hash.update(piece)
-            yield piece
+    def add(self, piece: bytes | memoryview) -> None:
+        """Take a piece of the body."""
+        self._hash.update(piece)
 
     def digest(self) -> str:
-        """Return it for what has passed so far."""
+        """Return it for what has come so far."""
         return self._hash.hexdigest()
 
 

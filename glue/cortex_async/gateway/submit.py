@@ -1,8 +1,7 @@
 """`POST <endpoint>`: a request becomes a message, and its payload an object when it is large."""
 
-import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from aiohttp import web
@@ -12,6 +11,7 @@ from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsError, AwsRefused, QueueMissing
 from cortex_async.gateway.errors import ID, Rejected
 from cortex_async.gateway.idempotency import Claims, Fingerprint, key_of
+from cortex_async.gateway.payload import IncomingPayload, too_large
 from cortex_async.gateway.policy import Policies
 from cortex_async.gateway.references import HEADER as REFERENCE
 from cortex_async.gateway.references import References
@@ -70,13 +70,10 @@ class Submission:
         if UPLOAD in request.headers or REFERENCE in request.headers:
             known = Message(request_id, headers, "", None, 0, policy=policy, callback_url=callback)
             return await self._accept_from_s3(request, queue, known, how)
-        pieces = self._pieces(request)
-        fingerprint = None
-        if key is not None:
-            fingerprint = Fingerprint(request)
-            pieces = fingerprint.over(pieces)
+        fingerprint = None if key is None else Fingerprint(request)
+        payload = IncomingPayload(request, self._limit, self._stall_seconds, fingerprint)
         is_checked = key is not None
-        begun, complete = await self._up_to(pieces, request.content_length, memory)
+        begun, complete = await payload.begin(self._inline_limit, memory)
         query = request.rel_url.raw_query_string
         message = Message(request_id, headers, query, begun, len(begun), is_checked, None, policy, callback)
         body = message.encode() if complete else ""
@@ -89,10 +86,9 @@ class Submission:
         reference = Message(request_id, headers, query, None, self._limit, is_checked, None, policy, callback)
         if len(reference.encode().encode()) > limits.SQS_BATCH_BYTES:
             raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
-        memory.keep_small(len(begun))
-        payload = _prepended(begun, pieces, memory)
+        source = payload.source(begun, memory)
         del begun, body  # an upload may be long, and one of many
-        size = await self._store.put_payload(request_id, payload, request.content_length)
+        size = await self._store.put_payload(request_id, source, request.content_length)
         try:
             message = dataclasses.replace(reference, size=size)
             if key is not None and fingerprint is not None:
@@ -112,7 +108,7 @@ class Submission:
         begun = dataclasses.replace(begun, query=query, is_checked=key is not None)
         message, payload = await self._with_payload_of_s3(request, begun)
         if message.size > self._limit:
-            raise self._too_large()
+            raise too_large(self._limit)
         body = message.encode()
         if len(body.encode()) > limits.SQS_BATCH_BYTES:
             raise Rejected(431, "headers_too_large", "the headers do not fit into a message of the queue")
@@ -154,11 +150,7 @@ class Submission:
     def check_length(self, request: web.Request) -> None:
         """Raise Rejected when the body is announced larger than the limit."""
         if request.content_length is not None and request.content_length > self._limit:
-            raise self._too_large()
-
-    def _too_large(self) -> Rejected:
-        message = f"the payload is over the limit of {self._limit // limits.MIB} MiB (gateway.maxPayloadMiB)"
-        return Rejected(413, "payload_too_large", message)
+            raise too_large(self._limit)
 
     def _headers(self, request: web.Request) -> Headers:
         try:
@@ -171,55 +163,3 @@ class Submission:
         headers = kept(received, sensitive=self._sensitive)
         texts = tuple((name, as_text(value)) for name, value in headers)
         return texts if self._changed is None else self._changed(texts)
-
-    async def _pieces(self, request: web.Request) -> AsyncIterator[bytes]:
-        size = 0
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        while True:
-            slowest = began + size / limits.SLOWEST_BYTES_A_SECOND
-            try:
-                if request.content.is_eof():  # it has all come
-                    piece = await request.content.read(limits.PIECE_BYTES)
-                else:
-                    async with asyncio.timeout_at(min(slowest, loop.time()) + self._stall_seconds):
-                        piece = await request.content.read(limits.PIECE_BYTES)
-            except TimeoutError as error:
-                message = (
-                    f"no byte of the body came for {self._stall_seconds:g} s, or all of it came slower than "
-                    f"{limits.SLOWEST_BYTES_A_SECOND} bytes a second"
-                )
-                raise Rejected(408, "stalled", message) from error
-            if not piece:
-                return
-            size += len(piece)
-            if size > self._limit:
-                raise self._too_large()
-            yield piece
-            if request.content.at_eof():
-                return
-
-    async def _up_to(
-        self, pieces: AsyncIterator[bytes], announced: int | None, memory: RequestMemory
-    ) -> tuple[bytes, bool]:
-        """Gather pieces until they are more than a message takes, or end: then the second part is True."""
-        limit = self._inline_limit
-        if announced is not None and announced > limit:  # no message: an upload takes its own memory
-            return b"", False
-        most = (limit + limits.PIECE_BYTES if announced is None else announced) * limits.BODY_FACTOR
-        gathered = bytearray()
-        async for piece in pieces:
-            await memory.grow((len(gathered) + len(piece)) * limits.BODY_FACTOR, most)
-            gathered += piece
-            if len(gathered) > limit:
-                return bytes(gathered), False
-        return bytes(gathered), True
-
-
-async def _prepended(begun: bytes, pieces: AsyncIterator[bytes], memory: RequestMemory) -> AsyncIterator[bytes]:
-    if begun:
-        yield begun
-    del begun
-    memory.give_back()
-    async for piece in pieces:
-        yield piece

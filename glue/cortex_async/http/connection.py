@@ -20,6 +20,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from cortex_async import limits
+from cortex_async.http.direct_body import DirectBody
 from cortex_async.http.guard import Guard
 
 _BUSY = "there are too many requests at once; nothing was accepted, try again"
@@ -42,6 +43,13 @@ def error_document(status: int, code: str, message: str, headers: dict[str, str]
     return web.json_response(problem(status, code, message), status=status, headers=headers)
 
 
+def direct_body(request: web.BaseRequest) -> DirectBody | None:
+    """Return what has not been read of the body of a request to a server of ours (see `Connection`)."""
+    connection = request.protocol
+    assert isinstance(connection, Connection)
+    return connection.direct_body(request)
+
+
 class Connection(web.RequestHandler):
     """Ends when the client sends no whole head, or takes no byte of an answer, for `stall_seconds`.
 
@@ -50,7 +58,9 @@ class Connection(web.RequestHandler):
     """
 
     __slots__ = (
+        "_answered",
         "_body",
+        "_direct",
         "_guard",
         "_head_begun",
         "_head_timer",
@@ -58,6 +68,7 @@ class Connection(web.RequestHandler):
         "_is_counted",
         "_stall_seconds",
         "_unread_timer",
+        "_unwanted",
     )
 
     def __init__(self, manager: web.Server, stall_seconds: float, guard: Guard, **options: Any) -> None:
@@ -66,6 +77,9 @@ class Connection(web.RequestHandler):
         self._is_counted = False
         self._held = 0  # of memory, for requests that have begun to come and have not ended
         self._body: StreamReader = EMPTY_PAYLOAD  # of the request that came last
+        self._answered: StreamReader = EMPTY_PAYLOAD  # the body of the request that was answered last
+        self._direct: DirectBody | None = None
+        self._unwanted = 0  # how much is to come of such a body, of which nothing is wanted any more
         self._stall_seconds = stall_seconds
         self._head_begun = False
         self._head_timer: asyncio.TimerHandle | None = None
@@ -89,6 +103,9 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client, and watch over a head that has begun."""
+        if self._unwanted:
+            self._skip(len(data))
+            return
         if self._waits_for_head():
             if not self._head_begun:
                 self._give_back_memory()
@@ -106,13 +123,7 @@ class Connection(web.RequestHandler):
             self._body = self._messages[-1][1]
             if not self._body.is_eof() and not self._take(limits.READING_BYTES):
                 self._messages[-1] = (_ErrInfo(503, ConnectionError(), "no memory"), EMPTY_PAYLOAD)
-        if not self._waits_for_head():
-            self._head_begun = False
-            _cancel(self._head_timer)
-        elif data and not self._head_begun:
-            self._head_begun = True
-            _cancel(self._head_timer)
-            self._head_timer = self._after_stall(self._give_up)
+        self._watch_head(data)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer a client that sends no more, if all of its request has come."""
@@ -141,7 +152,23 @@ class Connection(web.RequestHandler):
         self._give_back_memory()
         _cancel(self._head_timer)
         _cancel(self._unread_timer)
+        if not self._answered.is_eof():
+            self._answered.feed_eof()  # or aiohttp would wait for what nobody sends any more
         super().connection_lost(exc)
+
+    def direct_body(self, request: web.BaseRequest) -> DirectBody | None:
+        """Return what has not been read of the body of the current request; None when its length is not known.
+
+        The connection ends with the response, unless all of the body had come.
+        """
+        if request.content_length is None or self.transport is None or self._upgraded:
+            return None
+        begun = b"".join(iter(request.content.read_nowait, b""))
+        missing = request.content_length - request.content.total_bytes
+        body = DirectBody(self, self.transport, begun, missing)
+        if missing:
+            self._direct = body
+        return body
 
     def handle_error(
         self,
@@ -181,11 +208,30 @@ class Connection(web.RequestHandler):
             resp = error_document(resp.status, code, f"{request.method} {request.path}: {reason}", allow)
         if resp.status >= 400 and not resp.prepared and PROBLEM_TYPE in request.headers.get("Accept", ""):
             resp.content_type = PROBLEM_TYPE
+        if self._direct is not None:
+            self._end_direct(self._direct)
+            resp.force_close()
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
+            self._answered = request.content
             if not self._messages:
                 self._give_back_memory()
+
+    def _end_direct(self, body: DirectBody) -> None:
+        """Read what is left of a body, so that the client gets its response; aiohttp waits a while for the end."""
+        self._direct = None
+        self._unwanted = body.missing
+        if body.missing:
+            self._resume_transport_reading()
+        else:
+            self._skip(0)
+
+    def _skip(self, size: int) -> None:
+        self._unwanted = max(0, self._unwanted - size)
+        if not self._unwanted:
+            self._body.feed_eof()
+            self._pause_transport_reading()  # aiohttp would take what comes after it for more of the body
 
     def _count(self, data: bytes) -> bool:
         """Take memory for the heads in what has come; False when there is none."""
@@ -211,6 +257,15 @@ class Connection(web.RequestHandler):
 
     def _waits_for_head(self) -> bool:
         return self._waiter is not None and not self._waiter.done()
+
+    def _watch_head(self, data: bytes) -> None:
+        if not self._waits_for_head():
+            self._head_begun = False
+            _cancel(self._head_timer)
+        elif data and not self._head_begun:
+            self._head_begun = True
+            _cancel(self._head_timer)
+            self._head_timer = self._after_stall(self._give_up)
 
     def _give_up(self) -> None:
         if self.transport is None or not self._waits_for_head():

@@ -9,13 +9,13 @@ import gc
 import mmap
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from cortex_async import limits
 from cortex_async.errors import CortexError
+from cortex_async.storage.source import Source
 
 _MADV_POPULATE_WRITE = 23  # of linux/mman.h; Python has no name for it
 
@@ -42,6 +42,7 @@ class MemoryBudget:
         self._small = 0
         self._sent = 0
         self._mapped: list[weakref.ref[mmap.mmap]] = []
+        self._spares: list[mmap.mmap] = []
         self._moved_at = 0.0  # when somebody in line was served, by the loop's clock
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
@@ -54,7 +55,7 @@ class MemoryBudget:
         """Take bytes if more than half of all is free then; say whether they were taken."""
         if self._waiting or self._available - size < self._half:
             return False
-        self._free -= size
+        self._spend(size)
         return True
 
     async def take(self, size: int, *, may_exceed: bool) -> None:
@@ -64,7 +65,7 @@ class MemoryBudget:
         `RESULT_WAIT_SECONDS` and parts that only wait for S3 will not give back as many.
         """
         if not self._waiting and size <= self._available:
-            self._free -= size
+            self._spend(size)
             return
         loop = asyncio.get_running_loop()
         place = (size, loop.create_future())
@@ -82,7 +83,7 @@ class MemoryBudget:
                 seconds = limits.RESULT_WAIT_SECONDS
                 if self._free + self._sent < size:
                     self._moved_at = loop.time()
-                    self._free -= size
+                    self._spend(size)
                     return
         except asyncio.CancelledError:
             if place[1].done():
@@ -113,12 +114,35 @@ class MemoryBudget:
         if len(self._mapped) > limits.MAPPED_PARTS:
             gc.collect()
 
+    def keep(self, buffer: mmap.mmap) -> None:
+        """Keep the pages of a part that was full and is sent, for the next one: to get them anew takes longer.
+
+        They count as free, and are given back to the system before others need them.
+        """
+        if len(self._spares) < limits.SPARE_PARTS and self._free > (len(self._spares) + 1) * limits.S3_PART_BYTES:
+            self._spares.append(buffer)
+        else:
+            self.unmap(buffer)
+
+    def spare(self) -> mmap.mmap | None:
+        """Take the memory of a whole part that was kept, if there is one and nobody waits for as much."""
+        if not self._spares or self._waiting or self._available < limits.S3_PART_BYTES:
+            return None
+        buffer = self._spares.pop()
+        self._spend(limits.S3_PART_BYTES)
+        return buffer
+
+    def drop_spares(self) -> None:
+        """Give the pages that are kept back to the system."""
+        while self._spares:
+            self.unmap(self._spares.pop())
+
     def take_small(self, size: int) -> bool:
         """Take bytes for what does not wait; say whether they were taken. They go back by `give_back_small`."""
         if self._small + size > self._half or size > self._free:
             return False
         self._small += size
-        self._free -= size
+        self._spend(size)
         return True
 
     def make_small(self, taken: int, size: int) -> bool:
@@ -129,7 +153,7 @@ class MemoryBudget:
         if self._small + size > self._half:
             return False
         self._small += size
-        self._free -= size
+        self._spend(size)
         self.give_back(taken)
         return True
 
@@ -143,12 +167,17 @@ class MemoryBudget:
         """How many bytes uploads may take."""
         return self._free - max(0, self._reserve - self._small)
 
+    def _spend(self, size: int) -> None:
+        self._free -= size
+        while self._spares and self._free < len(self._spares) * limits.S3_PART_BYTES:
+            self.unmap(self._spares.pop())
+
     def _serve(self) -> None:
         while self._waiting and self._waiting[0][0] <= self._available:
             size, granted = self._waiting.popleft()
             if not granted.done():
                 self._moved_at = granted.get_loop().time()
-                self._free -= size
+                self._spend(size)
                 granted.set_result(None)
 
 
@@ -172,15 +201,15 @@ class Part:
         self._budget = budget
         self._most = most
         self._may_exceed = may_exceed
-        self._taken = 0
         self._size = 0
-        self._backed = 0
         self._is_filled = False
         self._is_handed_over = False
         self._began = asyncio.get_running_loop().time()
+        spare = budget.spare()
+        self._taken = self._backed = 0 if spare is None else limits.S3_PART_BYTES
         # Anonymous memory: its pages count when they are written, and are the system's again when it is closed.
         # Private, since the pages of shared memory take half as long again to get.
-        self._buffer = mmap.mmap(-1, limits.S3_PART_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._buffer = spare or mmap.mmap(-1, limits.S3_PART_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
     def __enter__(self) -> Self:
         return self
@@ -190,13 +219,17 @@ class Part:
     ) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Give the memory back."""
+    def close(self, *, is_sent: bool = False) -> None:
+        """Give the memory back; that of a part which S3 has may be used again."""
         if self._is_filled:
             self._budget.will_give_back(-self._taken)
         self._budget.give_back(self._taken)
         self._taken = 0
-        if not self._is_handed_over:
+        if self._is_handed_over:
+            return
+        if is_sent and self._size == limits.S3_PART_BYTES:
+            self._budget.keep(self._buffer)
+        else:
             self._budget.unmap(self._buffer)
 
     def handed_over(self) -> "Part":
@@ -211,17 +244,16 @@ class Part:
         """What has come of this part."""
         return memoryview(self._buffer)[: self._size]
 
-    async def fill(self, source: "Source") -> bool:
+    async def fill(self, source: Source) -> bool:
         """Take bytes until the part is full, or the source ends: then return True.
 
         Raises NoMemory for a source that is slow while others wait for memory.
         """
-        while piece := await source.next(limits.S3_PART_BYTES - self._size):
-            await self._reserve(len(piece))
-            self._back(self._size + len(piece))
-            self._buffer.write(piece)
-            self._size += len(piece)
-        is_last = await source.is_at_end()
+        while not (is_last := await source.is_at_end()) and self._size < limits.S3_PART_BYTES:
+            end = min(self._size + source.ahead(), limits.S3_PART_BYTES)
+            await self._reserve(end)
+            self._back(end)
+            self._size += await source.read_into(memoryview(self._buffer)[self._size : end])
         self._is_filled = True
         self._budget.will_give_back(self._taken)
         return is_last
@@ -233,47 +265,16 @@ class Part:
                 self._buffer.madvise(_MADV_POPULATE_WRITE, self._backed, limits.BACKED_AT_ONCE_BYTES)
             self._backed += limits.BACKED_AT_ONCE_BYTES
 
-    async def _reserve(self, size: int) -> None:
+    async def _reserve(self, end: int) -> None:
         loop = asyncio.get_running_loop()
         is_late = loop.time() > self._began + limits.PART_FILL_SECONDS
         if is_late and self._budget.is_waited_for and not self._may_exceed:
             raise NoMemory("the payload comes too slowly while others wait")
-        if self._size + size <= self._taken:
+        if end <= self._taken:
             return
-        if self._budget.take_now(size):
-            self._taken += size
+        if self._budget.take_now(end - self._taken):
+            self._taken = end
             return
         await self._budget.take(self._most - self._taken, may_exceed=self._may_exceed)
         self._taken = self._most
         self._began = loop.time()
-
-
-class Source:
-    """The pieces of an object, cut to what a part still takes.
-
-    `size` counts the bytes that have come, `given` those that were given to parts.
-    """
-
-    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
-        self.size = 0
-        self.given = 0
-
-    async def next(self, most: int) -> bytes:
-        """Return at least one and at most `most` bytes; none at the end, or when `most` is 0."""
-        if not most or await self.is_at_end():
-            return b""
-        piece, self._rest = self._rest[:most], self._rest[most:]
-        self.given += len(piece)
-        return piece
-
-    async def is_at_end(self) -> bool:
-        """Whether nothing comes any more; waits for the next piece to know."""
-        while not self._rest:
-            piece = await anext(self._pieces, None)
-            if piece is None:
-                return True
-            self._rest = piece
-            self.size += len(piece)
-        return False

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from cortex_async.errors import CortexError
 from cortex_async.payload_reference import PayloadReference
+from cortex_async.storage.source import Source
 
 
 class DamagedResult(CortexError):
@@ -108,10 +109,10 @@ class Stored(NamedTuple):
 class Store(Protocol):
     """The objects of one API."""
 
-    async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
+    async def put_payload(self, request_id: str, source: Source, expected: int | None) -> int:
         """Store a payload as it arrives, and return its size; `expected` is that size where it is announced.
 
-        Raises NoMemory when too much is uploaded at once, and what `pieces` raises.
+        Raises NoMemory when too much is uploaded at once, and what `source` raises.
         """
         ...
 

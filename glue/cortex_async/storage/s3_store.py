@@ -21,7 +21,7 @@ from cortex_async.backoff import RetryPolicy
 from cortex_async.config import ApiConfig
 from cortex_async.errors import AwsRefused, ObjectExists, ObjectMissing
 from cortex_async.payload_reference import PayloadReference
-from cortex_async.storage.memory_budget import MemoryBudget, Part, Source
+from cortex_async.storage.memory_budget import MemoryBudget, Part
 from cortex_async.storage.metadata import (
     CALLBACK,
     DEAD_LETTER,
@@ -43,6 +43,7 @@ from cortex_async.storage.protocol import (
 )
 from cortex_async.storage.reading import pieces
 from cortex_async.storage.s3_references import S3References
+from cortex_async.storage.source import Pieces, Source
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +81,8 @@ class S3Store:
         references = S3References(session, policy)
         return cls(s3, config.storage.prefix, config.name, policy, budget, references)
 
-    async def put_payload(self, request_id: str, pieces: AsyncIterator[bytes], expected: int | None) -> int:
+    async def put_payload(self, request_id: str, source: Source, expected: int | None) -> int:
         """See `Store`."""
-        source = Source(pieces)
         headers = {"content-type": "application/octet-stream"}
         await self._put_pieces(self._key(request_id, "payload"), source, lambda: headers, expected, once=False)
         return source.size
@@ -181,7 +181,7 @@ class S3Store:
         if isinstance(body, bytes):
             await self._s3.put(key, body, headers(), once=True)
         else:
-            await self._put_pieces(key, Source(body), headers, None, once=True)
+            await self._put_pieces(key, Pieces(body), headers, None, once=True)
 
     async def has_result(self, request_id: str) -> bool:
         """See `Store`."""
@@ -290,7 +290,7 @@ class S3Store:
             while not is_complete:
                 most = limits.S3_PART_BYTES
                 if expected is not None:
-                    most = min(expected - source.given, most)
+                    most = min(expected - source.size, most)
                 with Part(self._budget, most, may_exceed=self._policy.seconds is None) as part:
                     is_complete = await part.fill(source)
                     if is_complete and upload is None:
@@ -306,6 +306,8 @@ class S3Store:
             if upload is not None:
                 await upload.abort()
             raise
+        finally:
+            self._budget.drop_spares()
 
     def _pieces(
         self, key: str, size: int, response: aiohttp.ClientResponse | None = None, start: int | None = None
@@ -319,7 +321,7 @@ class S3Store:
 def _send(upload: Upload, part: Part) -> asyncio.Task[None]:
     """Send a part, which gives its memory back at the end, even when that comes before the task has begun."""
     task = asyncio.create_task(upload.add(part.body))
-    task.add_done_callback(lambda _: part.close())
+    task.add_done_callback(lambda _: part.close(is_sent=not task.cancelled() and task.exception() is None))
     return task
 
 
