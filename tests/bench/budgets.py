@@ -42,7 +42,7 @@ BUDGETS = (
     ),
     Budget("busy_20", "busy, of what is possible: 20 ms of work, the same", 90, "%", True, 1),
     Budget("idle_beside_long", "idle before each request of 10 s of work, one pod and four", 0.1, "s"),
-    Budget("dollars_long", "list price of a million of 10 s, one slot: the dispatcher's calls", 11.5, "$"),
+    Budget("dollars_long", "list price of a million of 10 s, one slot: the dispatcher's calls", 12, "$"),
     Budget("sqs_one_slot", "SQS calls a request, one slot, up to 50 ms of work", 0.4, ""),
     Budget("delay_p99", "submit to container, idle API, p99", 10, "ms", digits=1),
     Budget("dispatcher_idle_memory", "memory of an idle dispatcher", 45, "MB", digits=1),

@@ -19,7 +19,7 @@ from bench.client import LoadClient, until
 from bench.cost import Calls, calls_a_request
 from bench.processes import BenchStack, Endpoint
 
-_SECONDS = 10.0  # of work for each slot
+_SECONDS = 10.0  # of work for each slot, where that is enough requests
 _SHORT_MS = 50  # of longer work a client without queue and bucket loses nothing
 LONG_MS = 10_000
 _POINTS = [
@@ -69,7 +69,8 @@ async def points(endpoint: Endpoint, folder: Path) -> list[Point]:
 
 
 def _count(slots: int, work_ms: int) -> int:
-    return max(2 if work_ms == LONG_MS else 20, round(_SECONDS / (work_ms / 1000))) * slots
+    # Of long work more than a few: the first ones are so young that nobody looks whether they were cancelled.
+    return max(6 if work_ms == LONG_MS else 20, round(_SECONDS / (work_ms / 1000))) * slots
 
 
 async def point(

@@ -330,6 +330,51 @@ async def test_empty_pieces_are_neither_an_end_nor_a_part() -> None:
     assert await source.is_at_end()
 
 
+async def sent(budget: MemoryBudget) -> Part:
+    """A full part that S3 has."""
+    part = Part(budget, S3_PART_BYTES, may_exceed=False)
+    await part.fill(Pieces(pieces(b"x" * S3_PART_BYTES)))
+    part.close(is_sent=True)
+    return part
+
+
+@on_virtual_clock
+async def test_the_pages_of_a_sent_part_serve_the_next_one_and_count_once() -> None:
+    budget = MemoryBudget(4 * S3_PART_BYTES)
+    before = await sent(budget)
+    with Part(budget, 10, may_exceed=False) as part:
+        assert part._buffer is before._buffer
+        await part.fill(Pieces(pieces(b"y")))
+        assert bytes(part.body) == b"y"  # nothing of the one before
+    assert await all_of(budget, 4 * S3_PART_BYTES)
+
+
+@on_virtual_clock
+async def test_pages_that_somebody_can_still_read_serve_nobody_else() -> None:
+    budget = MemoryBudget(4 * S3_PART_BYTES)
+    part = Part(budget, S3_PART_BYTES, may_exceed=False)
+    await part.fill(Pieces(pieces(b"x" * S3_PART_BYTES)))
+    body = part.body  # as a connection of a try that failed may hold it
+    part.close(is_sent=True)
+    with Part(budget, S3_PART_BYTES, may_exceed=False) as other:
+        await other.fill(Pieces(pieces(b"y" * S3_PART_BYTES)))
+    assert bytes(body[:2]) == b"xx"
+    assert await all_of(budget, 4 * S3_PART_BYTES)
+
+
+@on_virtual_clock
+async def test_pages_that_are_kept_are_given_back_before_others_need_them() -> None:
+    budget = MemoryBudget(4 * S3_PART_BYTES)
+    before = await sent(budget)
+    await budget.take(3 * S3_PART_BYTES + 1, may_exceed=False)
+    assert before._buffer.closed
+    budget.give_back(3 * S3_PART_BYTES + 1)
+    before = await sent(budget)
+    budget.drop_spares()
+    assert before._buffer.closed
+    assert await all_of(budget, 4 * S3_PART_BYTES)
+
+
 async def test_submission_without_memory_is_told_to_come_again() -> None:
     async def no_memory() -> None:
         raise NoMemory("too many large payloads are coming at once")

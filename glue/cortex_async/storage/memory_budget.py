@@ -119,7 +119,8 @@ class MemoryBudget:
 
         They count as free, and are given back to the system before others need them.
         """
-        if len(self._spares) < limits.SPARE_PARTS and self._free > (len(self._spares) + 1) * limits.S3_PART_BYTES:
+        spares = len(self._spares) + 1
+        if spares <= limits.SPARE_PARTS and spares * limits.S3_PART_BYTES <= self._free and _is_unread(buffer):
             self._spares.append(buffer)
         else:
             self.unmap(buffer)
@@ -181,6 +182,15 @@ class MemoryBudget:
                 granted.set_result(None)
 
 
+def _is_unread(buffer: mmap.mmap) -> bool:
+    """Whether nobody can read it any more, as the connection of a call that failed might."""
+    try:
+        buffer.resize(len(buffer))
+    except BufferError:
+        return False
+    return True
+
+
 def _is_unmapped(buffer: "weakref.ref[mmap.mmap]") -> bool:
     found = buffer()
     if found is not None:
@@ -209,7 +219,8 @@ class Part:
         self._taken = self._backed = 0 if spare is None else limits.S3_PART_BYTES
         # Anonymous memory: its pages count when they are written, and are the system's again when it is closed.
         # Private, since the pages of shared memory take half as long again to get.
-        self._buffer = spare or mmap.mmap(-1, limits.S3_PART_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self._buffer = mmap.mmap(-1, limits.S3_PART_BYTES, flags=flags) if spare is None else spare
 
     def __enter__(self) -> Self:
         return self
