@@ -12,9 +12,12 @@ _PATIENCE_SECONDS = 180.0
 
 
 class Connection(asyncio.Protocol):
-    """One connection; `call` sends a request and returns status and body of its response."""
+    """One connection to a port; `call` sends a request and returns status and body of its response."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._is_open = False  # for another request
+        self._has_ended = asyncio.Event()
         self._received = bytearray()
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
@@ -23,6 +26,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._has_ended.set()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error or ConnectionResetError("the server closed the connection"))
 
@@ -37,15 +41,25 @@ class Connection(asyncio.Protocol):
         if len(self._received) < end or self._answer is None:
             return
         answer, self._answer = self._answer, None
+        self._is_open = b"\r\nconnection: close" not in head
         body = bytes(self._received[head_end + 4 : end])
         self._received.clear()
         if not answer.done():
             answer.set_result((int(head[9:12]), body))
 
     async def call(self, request: bytes) -> tuple[int, bytes]:
+        if not self._is_open:  # as after a large payload
+            self.close()
+            await self._has_ended.wait()
+            await self.open()
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer
+
+    async def open(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
+        self._is_open = True
+        self._has_ended.clear()
 
     def close(self) -> None:
         self._transport.close()
@@ -61,10 +75,9 @@ class LoadClient:
         self._connections: list[Connection] = []
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
         for _ in range(self._count):
-            _, connection = await loop.create_connection(Connection, "127.0.0.1", self._port)
-            self._connections.append(connection)
+            self._connections.append(Connection(self._port))
+            await self._connections[-1].open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
